@@ -1,0 +1,1 @@
+"""Steers traffic: which host goes to which release, in which shares, behind which certificate."""

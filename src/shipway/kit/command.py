@@ -1,0 +1,161 @@
+"""The one door to processes: a command is a value, and running it is somebody else's business."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import shlex
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from shipway.kit import errors
+
+OnLine = Callable[[str], None]
+
+LONGEST_LINE = 64 * 1024
+"""A longer line is cut into pieces of this many bytes: memory stays bounded."""
+
+KEPT_LINES = 40
+"""The last lines that an error carries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What to run: an argument vector, never a shell string.
+
+    ``env`` is the whole environment of the process (nothing is inherited) and never shown.
+    ``fds`` are file descriptors that the process keeps open.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: pathlib.Path | None = None
+    timeout: float = 60.0
+    stdin: bytes = field(default=b"", repr=False)
+    fds: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return shlex.join(self.argv)
+
+    def wrapped_by(self, *prefix: str) -> Command:
+        """Return the same command run by another, such as ``setpriv``."""
+        return replace(self, argv=(*prefix, *self.argv))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a command ended. ``output`` is standard output, whole, for those who asked to keep it."""
+
+    status: int
+    output: str
+    last_lines: tuple[str, ...]
+
+
+class CommandFailed(errors.Failed):
+    """A command ended with another status than 0, or ran out of time."""
+
+    def __init__(self, command: Command, status: int | None, last_lines: Sequence[str]) -> None:
+        ending = "ran out of time" if status is None else _ending(status)
+        super().__init__(f"`{command}` {ending}. {' '.join(last_lines[-3:])}".strip())
+        self.command = command
+        self.exit_status = status
+        self.last_lines = tuple(last_lines)
+
+
+def base_environment() -> dict[str, str]:
+    """Return the few variables that any program may see: where programs are, and the language."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}  # noqa: TID251 -- the door
+
+
+async def run(command: Command, *, on_line: OnLine | None = None, check: bool = True) -> Outcome:
+    """Run a command to its end, telling ``on_line`` each line of both streams as it comes.
+
+    The process leads a session of its own, and the whole session is killed when this call ends
+    in any way: success, failure, time-out or cancellation. Raises `CommandFailed` unless ``check``
+    is off, and `errors.Unavailable` when the program is not there.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(  # noqa: TID251 -- the one door to processes
+            *command.argv,
+            env=dict(command.env),
+            cwd=command.cwd,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=command.fds,
+        )
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise errors.Unavailable(
+            f"`{command.argv[0]}` cannot be started: {error.strerror}."
+        ) from error
+    last: list[str] = []
+    output: list[bytes] = []
+
+    def heard(line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip("\r\n")
+        last.append(text)
+        del last[:-KEPT_LINES]
+        if on_line:
+            on_line(text)
+
+    try:
+        async with asyncio.timeout(command.timeout):
+            await asyncio.gather(
+                _feed(process, command.stdin),
+                _read(process.stdout, heard, output if on_line is None else None),
+                _read(process.stderr, heard, None),
+            )
+            status = await process.wait()
+    except TimeoutError as error:
+        raise CommandFailed(command, None, last) from error
+    finally:
+        await _end(process)
+    if check and status != 0:
+        raise CommandFailed(command, status, last)
+    return Outcome(
+        status=status, output=b"".join(output).decode(errors="replace"), last_lines=tuple(last)
+    )
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    assert process.stdin
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _read(
+    stream: asyncio.StreamReader | None, heard: Callable[[bytes], None], keep: list[bytes] | None
+) -> None:
+    assert stream
+    rest = b""
+    while chunk := await stream.read(LONGEST_LINE):
+        if keep is not None:
+            keep.append(chunk)
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            heard(line)
+        while len(rest) > LONGEST_LINE:
+            heard(rest[:LONGEST_LINE])
+            rest = rest[LONGEST_LINE:]
+    if rest:
+        heard(rest)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill the session, whether or not its leader is still there."""
+    if process.pid > 1:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _ending(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"exited with status {status}"

@@ -1,0 +1,74 @@
+"""Where this Shipway lives and listens: `settings.toml` in SHIPWAY_HOME, then the environment."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import pydantic
+import pydantic_settings
+
+from shipway.kit import errors
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """One machine's Shipway. Every setting is documented in ``docs/reference/settings.md``."""
+
+    model_config = pydantic_settings.SettingsConfigDict(
+        env_prefix="SHIPWAY_", extra="forbid", frozen=True
+    )
+
+    home: pathlib.Path = pathlib.Path("/var/lib/shipway")
+    """The one folder of state."""
+    api_port: int = 7700
+    """The API and the git remote listen here, on loopback."""
+    intake_port: int = 7701
+    """Web exports are served here, on loopback."""
+    http_port: int = 80
+    https_port: int = 443
+    edge_admin_port: int = 7702
+    edge_address: str = "0.0.0.0"  # noqa: S104 -- the edge is what the world talks to
+    """The address that the edge listens on."""
+    instance_ports: tuple[int, int] = (20000, 29999)
+    """Ports of instances: first and last."""
+    platform_host: str = "shipway.localhost"
+    """The host under which the edge serves Shipway's own API and git remote."""
+    blob_url: str = ""
+    """Where artifacts are kept besides the local folder: s3://…, gs://…, az://…"""
+    registry_files: tuple[pathlib.Path, ...] = ()
+    """Package managers' configuration files that install steps may read."""
+    smtp_url: str = ""
+    """smtp://user:password@host:587 for e-mail notifications."""
+    mail_from: str = "shipway@localhost"
+    warm_seconds: int = 3600
+    """How long the release before stays running, for a rollback in an instant."""
+
+    @property
+    def database_url(self) -> str:
+        """Shipway's own PostgreSQL, by Unix socket."""
+        return f"postgresql://shipway@/shipway?host={self.run}&port=5432"
+
+    @property
+    def run(self) -> pathlib.Path:
+        """Sockets."""
+        return self.home / "run"
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: Any, init_settings: Any, env_settings: Any, **_: Any
+    ) -> tuple[Any, ...]:
+        file = pathlib.Path(os.environ.get("SHIPWAY_HOME", "/var/lib/shipway")) / "settings.toml"  # noqa: TID251 -- the door
+        toml = pydantic_settings.TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, toml
+
+
+def load(**given: Any) -> Settings:
+    """Read the settings. Raises `errors.Invalid` naming every setting that is wrong."""
+    try:
+        return Settings(**given)
+    except pydantic.ValidationError as error:
+        problems = tuple(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise errors.Invalid(
+            "The settings of this Shipway are wrong.", problems=problems
+        ) from error

@@ -1,0 +1,1 @@
+"""Runs things: who owns them, which process keeps them, how an instance starts and ends."""

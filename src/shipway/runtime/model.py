@@ -1,0 +1,124 @@
+"""Owners, services, tasks and instances: the words of running things. Pure data."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class Kind(enum.StrEnum):
+    """What an owner is for; each has its own OS user when Shipway is root."""
+
+    API = "api"
+    WORKER = "worker"
+    INTAKE = "intake"
+    EDGE = "edge"
+    STORE = "store"
+    """Shipway's own PostgreSQL."""
+    BUILD = "build"
+    """Builds of one app (``app``)."""
+    SERVER = "server"
+    """Instances of one app in one environment (``app``, ``environment``)."""
+    CLUSTER = "cluster"
+    """The PostgreSQL of one app in one environment (``app``, ``environment``)."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose folder and OS user something runs with. Paths are derived from it, never taken."""
+
+    kind: Kind
+    app: str = ""
+    environment: str = ""
+
+    @property
+    def slug(self) -> str:
+        """The folder's name below ``owners/``: ``server.aios.production``."""
+        return ".".join(part for part in (self.kind, self.app, self.environment) if part)
+
+    def user(self, home: str) -> str:
+        """The OS user: at most 32 characters, distinct for each SHIPWAY_HOME."""
+        digest = hashlib.sha256(f"{home}\0{self.slug}".encode()).hexdigest()[:10]
+        readable = re.sub(r"[^a-z0-9]", "", f"{self.kind}{self.app}")[:14]
+        return f"sw-{readable}-{digest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """What a task may see and use. The rest of the machine is not there.
+
+    ``readable`` and ``writable`` are folders relative to the owner's own folder, mounted at the
+    same name below ``/box``; ``network`` gives the host's network and the registry settings.
+    """
+
+    readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    network: bool = False
+    memory_bytes: int = 4 * 1024**3
+    processes: int = 512
+    temporary_bytes: int = 2 * 1024**3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something run once as an owner, to its end, in the folder ``cwd`` of that owner.
+
+    ``argv`` and ``env`` may hold ``{owner}``: the owner's folder as the task sees it.
+    A task with the same ``key`` that still runs is ended first: it is what a killed worker left.
+    """
+
+    owner: Owner
+    argv: tuple[str, ...]
+    key: str
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = "."
+    timeout: float = 600.0
+    stdin: bytes = field(default=b"", repr=False)
+    sandbox: Sandbox | None = None
+    output_bytes: int = 64 * 1024**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Something kept running as an owner: restarted with back-off, with its own rotated log.
+
+    ``env`` is written to a file of mode 0600. ``grace`` is how many seconds it has after the
+    stop signal. ``bind_low_ports`` lets it listen below 1024 without being root.
+    """
+
+    owner: Owner
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = "."
+    stop_signal: str = "SIGTERM"
+    grace: float = 30.0
+    bind_low_ports: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """A service as it is now. ``pid`` is 0 when it is down; ``restarts`` counts since it was put."""
+
+    name: str
+    owner: Owner
+    up: bool
+    pid: int
+    since: datetime.datetime
+    restarts: int
+    wanted_up: bool
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an instance listens: never a process id."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
