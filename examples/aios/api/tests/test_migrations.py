@@ -76,5 +76,7 @@ def test_the_server_never_creates_a_table(empty_db_url: str) -> None:
     with TestClient(create_app(load_settings({"NODE_ENV": "test", "DB_URL": empty_db_url}))) as client:
         answer = client.get("/health")
     assert answer.status_code == 503
-    assert answer.json()["checks"]["database"]["detail"] == "The database answers, but no migration was applied."
+    assert (
+        answer.json()["checks"]["database"]["detail"] == "The database answers, but no migration was applied."
+    )
     assert table_names(empty_db_url) == set()

@@ -9,7 +9,9 @@ from fastapi.testclient import TestClient
 NOTE = {"title": "Milk", "body": "Two litres"}
 TASK = {"title": "Call the bank", "done": False, "due_on": "2026-12-01"}
 EVENT = {"title": "Dentist", "starts_at": "2026-12-01T09:00:00Z", "ends_at": "2026-12-01T09:30:00Z"}
-each_kind = pytest.mark.parametrize(("path", "values"), [("/notes", NOTE), ("/tasks", TASK), ("/events", EVENT)])
+each_kind = pytest.mark.parametrize(
+    ("path", "values"), [("/notes", NOTE), ("/tasks", TASK), ("/events", EVENT)]
+)
 
 
 def titles(client: TestClient, path: str) -> list[str]:
@@ -17,7 +19,9 @@ def titles(client: TestClient, path: str) -> list[str]:
 
 
 @each_kind
-def test_a_record_is_added_shown_rewritten_and_deleted(ada: TestClient, path: str, values: dict[str, Any]) -> None:
+def test_a_record_is_added_shown_rewritten_and_deleted(
+    ada: TestClient, path: str, values: dict[str, Any]
+) -> None:
     added = ada.post(path, json=values)
     assert added.status_code == 201
     assert values.items() <= added.json().items()
@@ -74,7 +78,9 @@ def test_a_bad_title_is_the_persons_fault_not_ours(
     assert ada.post(path, content=content, headers={"Content-Type": "application/json"}).status_code == 422
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "cursor=0", "cursor=9223372036854775808", "limit=many"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "cursor=0", "cursor=9223372036854775808", "limit=many"]
+)
 def test_a_bad_page_is_refused(ada: TestClient, query: str) -> None:
     assert ada.get(f"/notes?{query}").status_code == 422
 

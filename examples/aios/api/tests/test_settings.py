@@ -38,7 +38,9 @@ def test_a_deployed_server_names_everything_that_is_missing_at_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("secret", ["dev-secret-key", "x" * 31, "dev-secret-key-that-is-only-for-your-own-machine"])
+@pytest.mark.parametrize(
+    "secret", ["dev-secret-key", "x" * 31, "dev-secret-key-that-is-only-for-your-own-machine"]
+)
 def test_a_deployed_server_refuses_a_weak_secret(secret: str) -> None:
     (fault,) = faults_of({**PRODUCTION, "JWT_SECRET": secret})
     assert fault == "JWT_SECRET is too weak for production; expected at least 32 random characters."

@@ -9,7 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from aios import __version__
 from aios.database import create_database_engine
 from aios.problems import install_problem_handlers
-from aios.routes import accounts, about, events, health, notes, tasks
+from aios.routes import about, accounts, events, health, notes, tasks
 from aios.settings import Settings
 
 LOCAL_ORIGINS = r"http://(localhost|127\.0\.0\.1)(:\d+)?"

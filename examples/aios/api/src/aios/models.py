@@ -54,7 +54,7 @@ class Owned(Base):
 
     @declared_attr.directive
     @classmethod
-    def __table_args__(cls) -> tuple[Index, ...]:
+    def __table_args__(cls) -> tuple[Index | CheckConstraint, ...]:
         """Serve a page of one owner's newest rows from one index."""
         return (Index(f"ix_{cls.__tablename__}_owner_id_id", "owner_id", "id"),)
 

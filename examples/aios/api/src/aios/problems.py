@@ -31,7 +31,12 @@ def problem_response(
     status: HTTPStatus, detail: str, headers: dict[str, str] | None = None, **extra: object
 ) -> JSONResponse:
     """Build the answer; `extra` members are the extension members of the RFC."""
-    content: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "detail": detail,
+    }
     return JSONResponse(content | extra, status, headers, MEDIA_TYPE)
 
 

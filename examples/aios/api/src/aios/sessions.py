@@ -20,7 +20,9 @@ def require_account(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
 ) -> Account:
     """Return the signed-in account, or refuse."""
-    account_id = read_token(credentials.credentials, request.app.state.settings.jwt_secret) if credentials else None
+    account_id = (
+        read_token(credentials.credentials, request.app.state.settings.jwt_secret) if credentials else None
+    )
     account = session.get(Account, account_id) if account_id is not None else None
     if account is None:
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "Sign in first.", {"WWW-Authenticate": "Bearer"})

@@ -104,7 +104,9 @@ def _weak_secret(values: Mapping[str, str], environment: str) -> list[str]:
         return []
     if len(secret) >= MIN_SECRET_LENGTH and secret != LOCAL_DEFAULTS["JWT_SECRET"]:
         return []
-    return [f"JWT_SECRET is too weak for {environment}; expected at least {MIN_SECRET_LENGTH} random characters."]
+    return [
+        f"JWT_SECRET is too weak for {environment}; expected at least {MIN_SECRET_LENGTH} random characters."
+    ]
 
 
 def _port(text: str) -> int | None:
