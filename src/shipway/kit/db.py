@@ -7,7 +7,7 @@ import contextvars
 import importlib.resources
 import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 import psycopg.rows
@@ -90,7 +90,7 @@ class Database:
     async def rows(self, sql: str, **values: Any) -> list[Row]:
         """Run a query and return all its rows."""
         async with self._connection() as connection:
-            cursor = await connection.execute(cast("LiteralString", sql), values)
+            cursor = await connection.execute(sql, values)
             return await cursor.fetchall() if cursor.description else []
 
     async def row(self, sql: str, **values: Any) -> Row | None:
@@ -101,7 +101,7 @@ class Database:
     async def run(self, sql: str, **values: Any) -> int:
         """Run a statement and return the number of rows that it touched."""
         async with self._connection() as connection:
-            cursor = await connection.execute(cast("LiteralString", sql), values)
+            cursor = await connection.execute(sql, values)
             return cursor.rowcount
 
     @contextlib.asynccontextmanager

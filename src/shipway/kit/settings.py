@@ -11,6 +11,8 @@ import pydantic_settings
 
 from shipway.kit import errors
 
+_Source = pydantic_settings.PydanticBaseSettingsSource
+
 
 class Settings(pydantic_settings.BaseSettings):
     """One machine's Shipway. Every setting is documented in ``docs/reference/settings.md``."""
@@ -56,10 +58,15 @@ class Settings(pydantic_settings.BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: Any, init_settings: Any, env_settings: Any, **_: Any
-    ) -> tuple[Any, ...]:
-        file = pathlib.Path(os.environ.get("SHIPWAY_HOME", "/var/lib/shipway")) / "settings.toml"  # noqa: TID251 -- the door
-        toml = pydantic_settings.TomlConfigSettingsSource(settings_cls, file)
+        cls,
+        settings_cls: type[pydantic_settings.BaseSettings],
+        init_settings: _Source,
+        env_settings: _Source,
+        dotenv_settings: _Source,  # noqa: ARG003 -- pydantic-settings calls it so
+        file_secret_settings: _Source,  # noqa: ARG003 -- likewise
+    ) -> tuple[_Source, ...]:
+        home = pathlib.Path(os.environ.get("SHIPWAY_HOME", "/var/lib/shipway"))  # noqa: TID251 -- the door
+        toml = pydantic_settings.TomlConfigSettingsSource(settings_cls, home / "settings.toml")
         return init_settings, env_settings, toml
 
 
