@@ -1,0 +1,37 @@
+# The same words as ./dev, for those who have just. Run `just` for the list.
+[private]
+default:
+    @just --list --unsorted
+
+# Watch the AIOS app go from git push to production, and back.
+demo *args:
+    ./dev demo {{ args }}
+
+# All tests, in one pytest run.
+test *args:
+    ./dev test {{ args }}
+
+# Fast and offline: decisions, fakes, shape.
+unit *args:
+    ./dev test tests/unit tests/architecture {{ args }}
+
+# Format, lint, spelling, types, import rules, shell.
+check:
+    ./dev check
+
+# Stories and chaos again and again, in new orders.
+soak minutes="60":
+    ./dev soak {{ minutes }}
+
+# One benchmark; without a name, their names.
+bench *name:
+    ./dev bench {{ name }}
+
+# Mend what a program can mend.
+fix:
+    uv run ruff check --fix
+    uv run ruff format
+
+# Write the generated reference pages again.
+docs:
+    uv run python docs/generate.py
