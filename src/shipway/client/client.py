@@ -28,7 +28,7 @@ PATIENCE = 60
 class Client:
     """A connection to one Shipway; use it as an asynchronous context.
 
-    ``address`` (host, port) is connected to instead of the URL's; ``socket`` is a Unix socket.
+    ``address`` (``host:port``) is connected to instead of the URL's; ``socket`` is a Unix socket.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Client:
         token: str,
         ca_file: pathlib.Path | None = None,
         *,
-        address: tuple[str, int] | None = None,
+        address: str = "",
         socket: pathlib.Path | None = None,
     ) -> None:
         self.url = url.rstrip("/")
@@ -47,6 +47,7 @@ class Client:
             ca_file=ca_file,
             address=address,
             socket=socket,
+            timeout=30,
         )
 
     async def __aenter__(self) -> Self:
