@@ -52,11 +52,17 @@ class Sandbox:
     """What a task may see and use. The rest of the machine is not there.
 
     ``readable`` and ``writable`` are folders relative to the owner's own folder, mounted at the
-    same name below ``/box``; ``network`` gives the host's network and the registry settings.
+    same name below ``/box``; writable ones are made when missing. ``mounted_as`` gives some of
+    them another name there (``{"runs/run_1/source": "src"}``), so that a path inside does not
+    depend on the run; a folder may be mounted inside another one, so outer ones come first.
+    The platform's tools, SHIPWAY_HOME/tools, are always readable at ``/box/tools``; the user
+    inside has a name, as initdb wants. ``cwd`` of the task is relative to ``/box``.
+    ``network`` gives the host's network and the registry settings.
     """
 
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    mounted_as: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
     memory_bytes: int = 4 * 1024**3
     processes: int = 512
