@@ -91,5 +91,5 @@ async def get(
             return await http.get(url, headers=headers)
     except httpx2.HTTPError as error:
         raise errors.Unavailable(
-            f"{url} does not answer: {error or type(error).__name__}."
+            f"{url} does not answer: {str(error) or type(error).__name__}."
         ) from error
