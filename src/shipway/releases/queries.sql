@@ -1,0 +1,115 @@
+-- add_release --
+-- Record a release. A second call for the same run changes nothing.
+insert into releases.releases
+    (id, app, number, version, commit, run, schema_head, artifacts, product, changelog, authors, state)
+values (%(id)s, %(app)s, %(number)s, %(version)s, %(commit)s, %(run)s, %(schema_head)s,
+        %(artifacts)s, %(product)s, %(changelog)s, %(authors)s, 'candidate')
+on conflict (run) do nothing
+
+-- next_number --
+-- The number of the app's next release. The lock makes it the caller's until the end of its transaction.
+select coalesce(max(number), 0) + 1 as number, pg_advisory_xact_lock(hashtext('release:' || %(app)s))
+from releases.releases where app = %(app)s
+
+-- release_of_run --
+-- The release that a run made.
+select * from releases.releases where run = %(run)s
+
+-- release --
+-- A release by its identifier, or by version within an app.
+select * from releases.releases where id = %(name)s or (app = %(app)s and version = %(name)s)
+
+-- releases --
+-- The releases of an app below a number, newest first.
+select * from releases.releases where app = %(app)s and number < %(below)s
+order by number desc limit %(limit)s
+
+-- set_release_state --
+-- A release became ready, or was refused.
+update releases.releases set state = %(state)s where id = %(id)s
+
+-- add_deployment --
+-- Record that a deployment was asked for. A second call changes nothing.
+insert into releases.deployments
+    (id, app, environment, release, kind, state, asked_by, reason, served_by, before, plan)
+values (%(id)s, %(app)s, %(environment)s, %(release)s, %(kind)s, 'waiting', %(asked_by)s,
+        %(reason)s, %(served_by)s, %(before)s, %(plan)s)
+on conflict (id) do nothing
+
+-- deployment --
+-- One deployment.
+select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release
+where d.id = %(id)s
+
+-- deployments --
+-- The deployments of an environment, or of all of an app, newest first.
+select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release
+where d.app = %(app)s and (%(environment)s = '' or d.environment = %(environment)s)
+  and (%(release)s = '' or d.release = %(release)s)
+  and (%(states)s::text[] is null or d.state = any (%(states)s::text[]))
+  and d.id < %(below)s
+order by d.id desc limit %(limit)s
+
+-- live --
+-- The live deployment of an environment.
+select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release
+where d.app = %(app)s and d.environment = %(environment)s and d.state = 'live'
+
+-- cooled --
+-- Warm deployments whose time is over, and those that another has replaced.
+select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release
+where d.state in ('warm', 'rolled_back') and d.warm_until <= %(now)s
+order by d.id
+
+-- begin --
+-- A deployment begins, or begins again: what serves it and what is before it are known now.
+update releases.deployments
+set state = 'running', served_by = %(served_by)s, before = %(before)s
+where id = %(id)s and state in ('waiting', 'running')
+
+-- set_stage --
+-- A rollout has come so far.
+update releases.deployments set stage = %(stage)s where id = %(id)s
+
+-- leave_live --
+-- The live deployment, unless it is this one, makes way; it stays warm until a moment.
+update releases.deployments
+set state = %(state)s, warm_until = %(warm_until)s, sentence = %(sentence)s
+where app = %(app)s and environment = %(environment)s and state = 'live' and id <> %(id)s
+
+-- come_back --
+-- The warm deployment whose instances serve a rollback no longer cools: they are in service.
+update releases.deployments set state = 'retired', warm_until = null
+where id = %(served_by)s and id <> %(id)s and state in ('warm', 'rolled_back')
+
+-- end_deployment --
+-- A deployment has come to an end, with a sentence.
+update releases.deployments
+set state = %(state)s, sentence = %(sentence)s, ended = coalesce(ended, now()), warm_until = null
+where id = %(id)s
+
+-- add_gate --
+-- A gate was judged. Only a judgement that differs from the last one is added.
+insert into releases.gates (release, environment, name, open, sentence, evidence)
+select %(release)s, %(environment)s, %(name)s, %(open)s, %(sentence)s, %(evidence)s
+where not exists (
+    select from (
+        select open, sentence from releases.gates
+        where release = %(release)s and environment = %(environment)s and name = %(name)s
+        order by id desc limit 1
+    ) last where last.open = %(open)s and last.sentence = %(sentence)s)
+
+-- gates --
+-- The latest judgement of each gate of a release.
+select distinct on (environment, name) * from releases.gates
+where release = %(release)s order by environment, name, id desc
+
+-- add_event --
+-- Something happened. The same key again changes nothing.
+insert into releases.events (key, app, subject, sentence, evidence)
+values (%(key)s, %(app)s, %(subject)s, %(sentence)s, %(evidence)s)
+on conflict (key) do nothing
+
+-- events --
+-- What happened to a release or deployment, oldest first.
+select * from releases.events where subject = %(subject)s order by id

@@ -1,0 +1,248 @@
+"""Releases, deployments, gates and events as they stand in Shipway's database."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipway.kit import db, errors, ids
+from shipway.releases import model
+from shipway.releases.model import Deployment, DeploymentState, Event, Gate, Release, ReleaseState
+
+_SQL = db.queries(__package__)
+_LAST = "~"  # sorts behind every identifier
+EVER_LIVE: tuple[DeploymentState, ...] = ("live", "warm", "retired", "rolled_back")
+
+
+class Releases:
+    """The record of what was released and deployed. Every write may be repeated."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._db = database
+
+    async def add(
+        self,
+        *,
+        app: str,
+        run: str,
+        commit: str,
+        schema_head: str,
+        artifacts: Mapping[str, str],
+        product: str,
+        changelog: str,
+        authors: Sequence[str],
+    ) -> Release:
+        """Make the release of a run, with the app's next version."""
+        async with self._db.transaction():
+            row = await self._db.row(_SQL["next_number"], app=app)
+            number = row["number"] if row else 1
+            await self._db.run(
+                _SQL["add_release"],
+                id=ids.new("rel"),
+                app=app,
+                number=number,
+                version=model.version_of(number),
+                commit=commit,
+                run=run,
+                schema_head=schema_head,
+                artifacts=db.json(dict(artifacts)),
+                product=product,
+                changelog=changelog,
+                authors=db.json(list(authors)),
+            )
+            made = await self._db.row(_SQL["release_of_run"], run=run)
+        assert made
+        return _release(made)
+
+    async def get(self, name: str, *, app: str = "") -> Release:
+        """Return a release by identifier, or by version within an app."""
+        row = await self._db.row(_SQL["release"], name=name, app=app)
+        if row is None:
+            raise errors.NotFound(
+                f"There is no release {name}.", fix="`shipway releases` lists them."
+            )
+        return _release(row)
+
+    async def of_run(self, run: str) -> Release | None:
+        row = await self._db.row(_SQL["release_of_run"], run=run)
+        return _release(row) if row else None
+
+    async def list(self, app: str, *, limit: int = 50, below: int = 2_147_483_647) -> list[Release]:
+        """Return the app's releases, newest first, those with a number below ``below``."""
+        rows = await self._db.rows(_SQL["releases"], app=app, below=below, limit=limit)
+        return [_release(row) for row in rows]
+
+    async def set_state(self, release: str, state: ReleaseState) -> None:
+        await self._db.run(_SQL["set_release_state"], id=release, state=state)
+
+    async def gates(self, release: str) -> list[Gate]:
+        """Return the latest judgement of each gate."""
+        rows = await self._db.rows(_SQL["gates"], release=release)
+        return [
+            Gate(
+                name=row["name"],
+                environment=row["environment"],
+                open=row["open"],
+                sentence=row["sentence"],
+                evidence=row["evidence"],
+                at=row["at"],
+            )
+            for row in rows
+        ]
+
+    async def judge(
+        self,
+        release: str,
+        environment: str,
+        name: str,
+        *,
+        open: bool,  # noqa: A002 -- a gate is open or it is not
+        sentence: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record how a gate was judged."""
+        await self._db.run(
+            _SQL["add_gate"],
+            release=release,
+            environment=environment,
+            name=name,
+            open=open,
+            sentence=sentence,
+            evidence=db.json(dict(evidence or {})),
+        )
+
+    async def tell(
+        self, key: str, *, app: str, subject: str, sentence: str, evidence: Mapping[str, Any]
+    ) -> None:
+        """Record that something happened, once for each key."""
+        await self._db.run(
+            _SQL["add_event"],
+            key=key,
+            app=app,
+            subject=subject,
+            sentence=sentence,
+            evidence=db.json(dict(evidence)),
+        )
+
+    async def events(self, subject: str) -> list[Event]:
+        rows = await self._db.rows(_SQL["events"], subject=subject)
+        return [
+            Event(
+                id=row["id"],
+                subject=row["subject"],
+                sentence=row["sentence"],
+                evidence=row["evidence"],
+                at=row["at"],
+            )
+            for row in rows
+        ]
+
+
+class Deployments:
+    """The record of releases entering environments. Every write may be repeated."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._db = database
+
+    async def ask(
+        self,
+        *,
+        id: str,  # noqa: A002 -- the deployment's own
+        release: Release,
+        environment: str,
+        kind: model.DeploymentKind,
+        by: str,
+        reason: str,
+        plan: Sequence[int] = model.AT_ONCE,
+    ) -> Deployment:
+        """Record that a deployment was asked for."""
+        await self._db.run(
+            _SQL["add_deployment"],
+            id=id,
+            app=release.app,
+            environment=environment,
+            release=release.id,
+            kind=kind,
+            asked_by=by,
+            reason=reason,
+            served_by=id,
+            before=None,
+            plan=db.json(list(plan)),
+        )
+        return await self.get(id)
+
+    async def get(self, deployment: str) -> Deployment:
+        row = await self._db.row(_SQL["deployment"], id=deployment)
+        if row is None:
+            raise errors.NotFound(f"There is no deployment {deployment}.")
+        return _deployment(row)
+
+    async def live(self, app: str, environment: str) -> Deployment | None:
+        row = await self._db.row(_SQL["live"], app=app, environment=environment)
+        return _deployment(row) if row else None
+
+    async def list(
+        self,
+        app: str,
+        environment: str = "",
+        *,
+        release: str = "",
+        states: Sequence[DeploymentState] | None = None,
+        limit: int = 50,
+        below: str = _LAST,
+    ) -> list[Deployment]:
+        """Return deployments, newest first, those with an identifier below ``below``."""
+        rows = await self._db.rows(
+            _SQL["deployments"],
+            app=app,
+            environment=environment,
+            release=release,
+            states=list(states) if states else None,
+            limit=limit,
+            below=below,
+        )
+        return [_deployment(row) for row in rows]
+
+    async def cooled(self, now: datetime.datetime) -> list[Deployment]:
+        """Return those that were kept warm for a rollback and whose time is over."""
+        return [_deployment(row) for row in await self._db.rows(_SQL["cooled"], now=now)]
+
+    async def begin(self, deployment: str, *, served_by: str, before: str | None) -> None:
+        await self._db.run(_SQL["begin"], id=deployment, served_by=served_by, before=before)
+
+    async def reach_stage(self, deployment: str, stage: int) -> None:
+        await self._db.run(_SQL["set_stage"], id=deployment, stage=stage)
+
+    async def become_live(
+        self, deployment: Deployment, *, sentence: str, warm_until: datetime.datetime
+    ) -> None:
+        """Make a deployment the live one; the one before stays warm until then."""
+        leaving: DeploymentState = "rolled_back" if deployment.kind == "rollback" else "warm"
+        async with self._db.transaction():
+            await self._db.run(
+                _SQL["leave_live"],
+                id=deployment.id,
+                app=deployment.app,
+                environment=deployment.environment,
+                state=leaving,
+                warm_until=warm_until,
+                sentence=f"{deployment.version} took its place.",
+            )
+            await self._db.run(_SQL["come_back"], id=deployment.id, served_by=deployment.served_by)
+            await self._db.run(
+                _SQL["end_deployment"], id=deployment.id, state="live", sentence=sentence
+            )
+
+    async def end(self, deployment: str, state: DeploymentState, sentence: str) -> None:
+        await self._db.run(_SQL["end_deployment"], id=deployment, state=state, sentence=sentence)
+
+
+def _release(row: db.Row) -> Release:
+    kept = {**row, "authors": tuple(row["authors"])}
+    return Release(**kept)
+
+
+def _deployment(row: db.Row) -> Deployment:
+    kept = {**row, "plan": tuple(row["plan"])}
+    return Deployment(**kept)
