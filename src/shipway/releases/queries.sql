@@ -77,6 +77,12 @@ update releases.deployments
 set state = %(state)s, warm_until = %(warm_until)s, sentence = %(sentence)s
 where app = %(app)s and environment = %(environment)s and state = 'live' and id <> %(id)s
 
+-- cool_others --
+-- Only the deployment that leaves now is kept warm; those before it may go.
+update releases.deployments set warm_until = now()
+where app = %(app)s and environment = %(environment)s and id <> %(id)s
+  and state in ('warm', 'rolled_back') and warm_until > now()
+
 -- come_back --
 -- The warm deployment whose instances serve a rollback no longer cools: they are in service.
 update releases.deployments set state = 'retired', warm_until = null

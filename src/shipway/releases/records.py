@@ -68,7 +68,9 @@ class Releases:
         row = await self._db.row(_SQL["release_of_run"], run=run)
         return _release(row) if row else None
 
-    async def list(self, app: str, *, limit: int = 50, below: int = 2_147_483_647) -> list[Release]:
+    async def list(
+        self, app: str, *, limit: int = 50, below: int = 2_147_483_647
+    ) -> Sequence[Release]:
         """Return the app's releases, newest first, those with a number below ``below``."""
         rows = await self._db.rows(_SQL["releases"], app=app, below=below, limit=limit)
         return [_release(row) for row in rows]
@@ -76,7 +78,7 @@ class Releases:
     async def set_state(self, release: str, state: ReleaseState) -> None:
         await self._db.run(_SQL["set_release_state"], id=release, state=state)
 
-    async def gates(self, release: str) -> list[Gate]:
+    async def gates(self, release: str) -> Sequence[Gate]:
         """Return the latest judgement of each gate."""
         rows = await self._db.rows(_SQL["gates"], release=release)
         return [
@@ -125,7 +127,7 @@ class Releases:
             evidence=db.json(dict(evidence)),
         )
 
-    async def events(self, subject: str) -> list[Event]:
+    async def events(self, subject: str) -> Sequence[Event]:
         rows = await self._db.rows(_SQL["events"], subject=subject)
         return [
             Event(
@@ -191,7 +193,7 @@ class Deployments:
         states: Sequence[DeploymentState] | None = None,
         limit: int = 50,
         below: str = _LAST,
-    ) -> list[Deployment]:
+    ) -> Sequence[Deployment]:
         """Return deployments, newest first, those with an identifier below ``below``."""
         rows = await self._db.rows(
             _SQL["deployments"],
@@ -204,7 +206,7 @@ class Deployments:
         )
         return [_deployment(row) for row in rows]
 
-    async def cooled(self, now: datetime.datetime) -> list[Deployment]:
+    async def cooled(self, now: datetime.datetime) -> Sequence[Deployment]:
         """Return those that were kept warm for a rollback and whose time is over."""
         return [_deployment(row) for row in await self._db.rows(_SQL["cooled"], now=now)]
 
@@ -220,6 +222,12 @@ class Deployments:
         """Make a deployment the live one; the one before stays warm until then."""
         leaving: DeploymentState = "rolled_back" if deployment.kind == "rollback" else "warm"
         async with self._db.transaction():
+            await self._db.run(
+                _SQL["cool_others"],
+                id=deployment.id,
+                app=deployment.app,
+                environment=deployment.environment,
+            )
             await self._db.run(
                 _SQL["leave_live"],
                 id=deployment.id,
