@@ -49,7 +49,7 @@ class Settings(pydantic_settings.BaseSettings):
     @property
     def database_url(self) -> str:
         """Shipway's own PostgreSQL, by Unix socket."""
-        return f"postgresql://shipway@/shipway?host={self.run}&port=5432"
+        return f"postgresql://shipway@/shipway?host={self.run}/store"
 
     @property
     def run(self) -> pathlib.Path:

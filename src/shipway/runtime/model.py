@@ -40,6 +40,13 @@ class Owner:
         """The folder's name below ``owners/``: ``server.aios.production``."""
         return ".".join(part for part in (self.kind, self.app, self.environment) if part)
 
+    def sockets(self, home: str) -> str:
+        """The folder of the Unix socket of a PostgreSQL (STORE, CLUSTER): short, because a socket's
+        path has at most 107 bytes, and outside the owner's folder, because others walk through it.
+        """
+        digest = hashlib.sha256(self.slug.encode()).hexdigest()[:10]
+        return f"{home}/run/{'store' if self.kind is Kind.STORE else digest}"
+
     def user(self, home: str) -> str:
         """The OS user: at most 32 characters, distinct for each SHIPWAY_HOME."""
         digest = hashlib.sha256(f"{home}\0{self.slug}".encode()).hexdigest()[:10]

@@ -19,7 +19,11 @@ class Keeper(Protocol):
     """Runs tasks and keeps services, each as its owner."""
 
     async def provide(self, owner: Owner) -> pathlib.Path:
-        """Make the owner's user and folder if missing, and return the folder. May be repeated."""
+        """Make the owner's user and folder if missing, and return the folder. May be repeated.
+
+        A STORE or CLUSTER also gets ``owner.sockets(home)``, owned by it and open (0755) to all:
+        who may use the socket is decided by PostgreSQL.
+        """
 
     async def withdraw(self, owner: Owner) -> None:
         """Remove the owner's folder and user. Its services must be gone. May be repeated."""
