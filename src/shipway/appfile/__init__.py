@@ -1,0 +1,11 @@
+"""`shipway.toml`: reading it, its JSON Schema, and proposing one for an existing repository.
+
+Nothing here needs a server, so that the command line can check a file anywhere.
+"""
+
+from __future__ import annotations
+
+from shipway.appfile.model import Product
+from shipway.appfile.parsing import parse
+
+__all__ = ["Product", "parse"]

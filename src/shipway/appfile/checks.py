@@ -1,0 +1,215 @@
+"""Rules that concern several places of a `shipway.toml` at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from shipway.appfile import names
+from shipway.appfile.model import Product, Test
+from shipway.appfile.problems import Problem, shown, unknown_key
+from shipway.appfile.reading import Path
+
+_PYTHON_ENTRY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_FILE = re.compile(r"[\w@.+-]+(?:/[\w@.+-]+)*", re.ASCII)
+
+
+def of_document(document: Mapping[str, Any]) -> list[Problem]:
+    """Check which keys of `server` go together; this needs no sound value."""
+    server = document.get("server")
+    return list(_server_keys(server)) if isinstance(server, dict) else []
+
+
+def _server_keys(server: Mapping[str, Any]) -> Iterator[Problem]:
+    kind = server.get("kind")
+    wanted, useless = {
+        "python": (("entry",), ("run", "output", "node_version")),
+        "node": (("entry",), ("run", "output")),
+        "command": (("run", "output", "start"), ("entry",)),
+    }.get(kind if isinstance(kind, str) else "", ((), ()))
+    for key in wanted:
+        if key not in server:
+            yield Problem(
+                path=("server", key),
+                found="nothing",
+                expected=f'a value, since kind is "{kind}"',
+                fix=f"Add {key}.",
+            )
+    for key in useless:
+        if key in server:
+            yield Problem(
+                path=("server", key),
+                found=shown(server[key]),
+                expected=f'nothing, since kind is "{kind}"',
+                fix=f"Remove {key}, or change kind.",
+            )
+
+
+def of_product(product: Product, broken: AbstractSet[str]) -> list[Problem]:
+    """Check what sound sections say together. ``broken`` sections are not looked at."""
+    return [
+        problem
+        for sections, check in _CHECKS
+        if not broken & sections
+        for problem in check(product)
+    ]
+
+
+def _something(product: Product) -> Iterator[Problem]:
+    if not (product.server or product.client):
+        yield Problem(
+            path=(),
+            found="neither a server nor a client",
+            expected="at least one of them",
+            fix="Add [server] or [client].",
+        )
+
+
+def _entry(product: Product) -> Iterator[Problem]:
+    server = product.server
+    if server is None or not server.entry:
+        return
+    pattern, expected, example = {
+        "python": (_PYTHON_ENTRY, "package.module:function", "shop.main:main"),
+        "node": (_FILE, "a source file relative to the folder", "src/server.ts"),
+    }.get(server.kind, (re.compile(".*"), "", ""))
+    if not pattern.fullmatch(server.entry) or ".." in server.entry.split("/"):
+        yield Problem(
+            path=("server", "entry"),
+            found=shown(server.entry),
+            expected=expected,
+            fix=f'Write something like "{example}".',
+        )
+
+
+def _start(product: Product) -> Iterator[Problem]:
+    server = product.server
+    if server and server.start and not any("{server}" in word for word in server.start):
+        yield Problem(
+            path=("server", "start"),
+            found="no {server}",
+            expected="the built file among the arguments",
+            fix='Write {server} where its path belongs, as in ["{server}", "serve"].',
+        )
+
+
+def _step_names(product: Product) -> Iterator[Problem]:
+    yield from _unique([(("install", i, "name"), s.name) for i, s in enumerate(product.install)])
+
+
+def _suite_names(product: Product) -> Iterator[Problem]:
+    suites: Mapping[str, tuple[Test, ...]] = {
+        "fast": product.tests.fast,
+        "full": product.tests.full,
+        "e2e": product.tests.e2e,
+    }
+    # All three lists together: a run shows the suites of all of them.
+    yield from _unique(
+        [
+            (("tests", key, index, "name"), suite.name)
+            for key, listed in suites.items()
+            for index, suite in enumerate(listed)
+        ]
+    )
+
+
+def _unique(named: list[tuple[Path, str]]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for path, name in named:
+        if name in seen:
+            yield Problem(
+                path=path,
+                found=f"{shown(name)} a second time",
+                expected="a name of its own",
+                fix="Rename one of them.",
+            )
+        seen.add(name)
+
+
+def _variable_names(product: Product) -> Iterator[Problem]:
+    for name, variable in product.variables.items():
+        if reason := names.objection(name, variable.kind):
+            yield Problem(
+                path=("variables", name), found=shown(name), expected=reason, fix="Rename it."
+            )
+        if variable.kind == "secret" and variable.default is not None:
+            yield Problem(
+                path=("variables", name, "default"),
+                found="a value",
+                expected="none: this file is in the repository, and a secret must not be",
+                fix=f"Remove it and run `shipway env set <environment> {name}`.",
+            )
+
+
+def _given_values(product: Product) -> Iterator[Problem]:
+    for environment, here in product.environments.items():
+        for name in here.variables:
+            path = ("environments", environment, "variables", name)
+            declared = product.variables.get(name)
+            if declared is None:
+                yield unknown_key(path, product.variables)
+            elif declared.kind == "secret":
+                yield Problem(
+                    path=path,
+                    found="a value",
+                    expected="none: this file is in the repository, and a secret must not be",
+                    fix=f"Remove it and run `shipway env set {environment} {name}`.",
+                )
+
+
+def _hosts(product: Product) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for environment, here in product.environments.items():
+        base: Path = ("environments", environment)
+        placed = [((*base, "domain"), here.domain), ((*base, "api_domain"), here.api_domain)]
+        placed += [((*base, "routes", i, "host"), r.host) for i, r in enumerate(here.routes)]
+        for path, host in placed:
+            if host in owners:
+                yield Problem(
+                    path=path,
+                    found=f"{shown(host)}, which {owners[host]} has",
+                    expected="a host of its own",
+                    fix="Give each environment and each part its own host.",
+                )
+            owners.setdefault(host, environment)
+
+
+def _targets(product: Product) -> Iterator[Problem]:
+    parts = {"client": product.client, "server": product.server}
+    for environment, here in product.environments.items():
+        for index, route in enumerate(here.routes):
+            if parts[route.to] is None:
+                yield Problem(
+                    path=("environments", environment, "routes", index, "to"),
+                    found=shown(route.to),
+                    expected="a part that this file has",
+                    fix=f"Add [{route.to}], or remove the route.",
+                )
+
+
+def _rollouts(product: Product) -> Iterator[Problem]:
+    for environment, here in product.environments.items():
+        shares = here.policy.rollout
+        if shares and (list(shares) != sorted(set(shares)) or shares[-1] != 100):
+            yield Problem(
+                path=("environments", environment, "policy", "rollout"),
+                found=f"[{', '.join(map(str, shares))}]",
+                expected="rising shares that end at 100",
+                fix="Write something like [1, 10, 50, 100].",
+            )
+
+
+_CHECKS: tuple[tuple[frozenset[str], Callable[[Product], Iterator[Problem]]], ...] = (
+    (frozenset({"server", "client"}), _something),
+    (frozenset({"server"}), _entry),
+    (frozenset({"server"}), _start),
+    (frozenset({"install"}), _step_names),
+    (frozenset({"tests"}), _suite_names),
+    (frozenset({"variables"}), _variable_names),
+    (frozenset({"variables", "environments"}), _given_values),
+    (frozenset({"environments"}), _hosts),
+    (frozenset({"environments", "server", "client"}), _targets),
+    (frozenset({"environments"}), _rollouts),
+)

@@ -1,0 +1,252 @@
+"""What a `shipway.toml` says. The sentences below the fields are the reference documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+
+from shipway.appfile import words
+
+_SHAPE = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Install:
+    """A step that fetches dependencies. Only these steps reach the network."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    name: words.Name
+    """How the step is called in the run; unique."""
+    folder: words.Folder = "."
+    """Where the command runs."""
+    run: words.Command
+    """The command, as a list of arguments."""
+    inputs: Annotated[tuple[words.Glob, ...], pydantic.Field(max_length=50)] = ()
+    """Files of the folder that decide the result, such as lock files: while they stay the same,
+    the step is a cache hit. Without any, the whole folder decides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """The API server. It becomes one file, the same bytes for staging and production."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    kind: words.ServerKind
+    """`python` builds a `.pyz` from a pyproject.toml, `node` one bundled `.js` file, `command`
+    runs your own command."""
+    folder: words.Folder = "."
+    """The folder of the server's sources."""
+    entry: words.Text = ""
+    """What starts the server: `package.module:function` for `python`, a source file relative to
+    the folder for `node`."""
+    run: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
+    """The command that builds the server (`command` only)."""
+    output: words.Folder = ""
+    """The file that the command makes, relative to the folder (`command` only)."""
+    start: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
+    """How an instance is started; `{server}` is the built file. Python and Node know it."""
+    port: words.VariableName = "PORT"
+    """The variable that tells the server which port to listen on."""
+    health: words.UrlPath = "/health"
+    """The path that answers 200 when an instance can take traffic."""
+    ready_seconds: Annotated[words.Whole, pydantic.Field(ge=1, le=600)] = 60
+    """How long an instance may take to become ready."""
+    drain_seconds: Annotated[words.Whole, pydantic.Field(ge=0, le=300)] = 30
+    """How long an instance may take to finish its requests after SIGTERM."""
+    node_version: words.NodeVersion = ""
+    """The version of Node that the server needs; empty takes what the machine has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """The Expo app."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    folder: words.Folder = "."
+    """The folder with app.json or app.config."""
+    platforms: Annotated[tuple[words.Platform, ...], pydantic.Field(min_length=1, max_length=3)] = (
+        "ios",
+        "android",
+        "web",
+    )
+    """What is exported: any of `ios`, `android` and `web`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseTool:
+    """How the schema changes. The files travel with the release."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    folder: words.Folder = "."
+    """Where the commands run."""
+    files: Annotated[tuple[words.Glob, ...], pydantic.Field(max_length=50)] = ()
+    """What the commands need besides the server, relative to the folder: migrations and the
+    tool's configuration. Without any, the whole folder."""
+    migrate: words.Command
+    """The command that brings the schema up to date; it finds the database in `DB_URL`."""
+    head: words.Command
+    """The command that prints the last migration applied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Test:
+    """A suite. It has no network; what it needs is a service."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+    __test__: ClassVar[bool] = False  # pytest takes it for a test otherwise
+
+    name: words.Name
+    """How the suite is called in the run; unique among those of its list."""
+    folder: words.Folder = "."
+    """Where the command runs."""
+    run: words.Command
+    """The command, as a list of arguments."""
+    services: Annotated[tuple[words.Service, ...], pydantic.Field(max_length=1)] = ()
+    """`postgres` gives a throwaway cluster by socket, its address in `DB_URL`."""
+    timeout_seconds: Annotated[words.Whole, pydantic.Field(ge=1, le=7200)] = 600
+    """How long the suite may take."""
+
+
+_Suites = Annotated[tuple[Test, ...], pydantic.Field(max_length=30)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tests:
+    """What proves a commit: `fast` on every branch, `fast` and `full` on main, `e2e` on staging."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+    __test__: ClassVar[bool] = False
+
+    fast: _Suites = ()
+    """Run for every push."""
+    full: _Suites = ()
+    """Run for a push to main, besides the fast ones."""
+    e2e: _Suites = ()
+    """Run against staging; `E2E_URL` and `E2E_API_URL` say where it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """A variable of the app, the same name in every environment."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    kind: words.VariableKind = "plain"
+    """`secret` is sealed and only set by `shipway env set`; `plain` reaches the server;
+    `public` (named EXPO_PUBLIC_…) is also built into the client."""
+    required: words.Flag = False
+    """A deployment waits until it has a value."""
+    default: words.Text | None = None
+    """The value where no other is given; not for secrets."""
+    description: words.Text = ""
+    """What it is for, shown by `shipway env show`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostRoute:
+    """A host and the part of the app that answers there."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    host: words.Host
+    """The host name."""
+    to: words.HostTarget
+    """`client` (the web export) or `server`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyOverrides:
+    """Where this app departs from the default policy of an environment."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    instances: Annotated[words.Whole, pydantic.Field(ge=1, le=64)] | None = None
+    """How many instances of the server run."""
+    tls: words.Flag | None = None
+    """Whether the hosts are served by HTTPS, with plain HTTP redirected."""
+    minimum_tls: Literal["1.2", "1.3"] | None = None
+    """The oldest TLS version that is spoken."""
+    hsts: words.Flag | None = None
+    """Whether browsers are told to come by HTTPS only."""
+    approvals: Annotated[words.Whole, pydantic.Field(ge=0, le=10)] | None = None
+    """How many people approve a release before it enters."""
+    approve_own: words.Flag | None = None
+    """Whether the author of a change may approve it although somebody else could."""
+    rollout: (
+        Annotated[
+            tuple[Annotated[words.Whole, pydantic.Field(ge=1, le=100)], ...],
+            pydantic.Field(min_length=1, max_length=20),
+        ]
+        | None
+    ) = None
+    """The shares of the traffic, in per cent, by which a release enters: rising, ending at 100."""
+    reason: words.Text = ""
+    """Why; required where production becomes weaker than the default, and shown there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentFile:
+    """One environment of the app."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    domain: words.Host
+    """Where the web export and the updates are."""
+    api_domain: words.Host = ""
+    """Where the server is; `api.` and the domain unless given."""
+    routes: Annotated[tuple[HostRoute, ...], pydantic.Field(max_length=20)] = ()
+    """Further hosts."""
+    variables: Annotated[
+        Mapping[words.VariableName, words.Text], pydantic.Field(max_length=200)
+    ] = field(default_factory=dict)
+    """Values of plain and public variables here."""
+    policy: PolicyOverrides = PolicyOverrides()
+    """Departures from the default policy."""
+
+    def __post_init__(self) -> None:
+        if not self.api_domain:
+            object.__setattr__(self, "api_domain", f"api.{self.domain}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """A mobile app, its API server and its database: everything that Shipway must know of them."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
+
+    name: words.Name
+    """The app's name in Shipway."""
+    install: Annotated[tuple[Install, ...], pydantic.Field(max_length=20)] = ()
+    """Steps that fetch dependencies, in order where they share a folder."""
+    server: Server | None = None
+    """The API server."""
+    client: Client | None = None
+    """The Expo app."""
+    database: DatabaseTool | None = None
+    """Migrations; with them, each environment has a PostgreSQL of its own."""
+    tests: Tests = Tests()
+    """The suites."""
+    variables: Annotated[Mapping[words.VariableName, Variable], pydantic.Field(max_length=200)] = (
+        field(default_factory=dict)
+    )
+    """The app's variables."""
+    environments: Mapping[words.EnvironmentName, EnvironmentFile] = field(default_factory=dict)
+    """`development`, `staging` and `production`."""
+
+    def routes(self, environment: str) -> tuple[HostRoute, ...]:
+        """Return every host of an environment with the part that answers there."""
+        here = self.environments.get(environment)
+        if here is None:
+            return ()
+        own = (
+            *((HostRoute(host=here.domain, to="client"),) if self.client else ()),
+            *((HostRoute(host=here.api_domain, to="server"),) if self.server else ()),
+        )
+        return (*own, *here.routes)
