@@ -1,0 +1,38 @@
+"""Approvals: each bound to one release and one environment."""
+
+from __future__ import annotations
+
+from shipway.access.model import Approval
+from shipway.kit import db
+
+_SQL = db.queries(__package__)
+
+
+class Approvals:
+    """Who said yes to what. A yes is kept for good; whether it counts is judged when asked."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._db = database
+
+    async def give(self, release: str, environment: str, person: str, reason: str = "") -> None:
+        """Record a yes. Giving it again adds a reason to a yes that had none."""
+        await self._db.run(
+            _SQL["approve"],
+            release=release,
+            environment=environment,
+            person=person,
+            reason=reason.strip(),
+        )
+
+    async def of(self, release: str, environment: str) -> tuple[Approval, ...]:
+        """Return the approvals, the oldest first."""
+        rows = await self._db.rows(_SQL["approvals"], release=release, environment=environment)
+        return tuple(Approval(**row) for row in rows)
+
+    async def of_release(self, release: str) -> dict[str, tuple[Approval, ...]]:
+        """Return the approvals of a release by environment."""
+        found: dict[str, tuple[Approval, ...]] = {}
+        for row in await self._db.rows(_SQL["approvals_of_release"], release=release):
+            environment = row.pop("environment")
+            found[environment] = (*found.get(environment, ()), Approval(**row))
+        return found

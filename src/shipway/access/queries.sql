@@ -1,0 +1,92 @@
+-- add_person --
+insert into access.people (name, role, emails) values (%(name)s, %(role)s, %(emails)s)
+on conflict do nothing returning *
+
+-- people --
+select * from access.people order by name
+
+-- person --
+select * from access.people where name = %(name)s
+
+-- set_role --
+update access.people set role = %(role)s where name = %(name)s
+
+-- set_emails --
+update access.people set emails = %(emails)s where name = %(name)s
+
+-- remove_person --
+delete from access.people where name = %(name)s
+
+-- lock_people --
+lock table access.people in share row exclusive mode
+
+-- other_owners --
+select count(*) as count from access.people where role = 'owner' and name <> %(name)s
+
+-- people_by_email --
+select name from access.people
+where exists (select from unnest(emails) as email where lower(email) = any(%(emails)s))
+
+-- add_token --
+insert into access.tokens (id, person, name, digest, expires)
+values (%(id)s, %(person)s, %(name)s, %(digest)s, %(expires)s) returning *
+
+-- token --
+select t.*, p.role from access.tokens t join access.people p on p.name = t.person
+where t.digest = %(digest)s
+
+-- token_by_id --
+select * from access.tokens where id = %(id)s
+
+-- touch_token --
+-- Once a minute is enough to know whether a token is in use.
+update access.tokens set last_used = %(now)s
+where id = %(id)s and (last_used is null or last_used < %(now)s - interval '1 minute')
+
+-- tokens --
+select * from access.tokens where person = %(person)s order by created
+
+-- revoke_token --
+delete from access.tokens where id = %(id)s and person = %(person)s
+
+-- approve --
+insert into access.approvals (release, environment, person, reason)
+values (%(release)s, %(environment)s, %(person)s, %(reason)s)
+on conflict (release, environment, person) do update set reason = excluded.reason
+where access.approvals.reason = ''
+
+-- approvals --
+select person, reason, at from access.approvals
+where release = %(release)s and environment = %(environment)s order by at, person
+
+-- approvals_of_release --
+select environment, person, reason, at from access.approvals
+where release = %(release)s order by at, person
+
+-- record --
+insert into access.audit (who, what, target, detail)
+values (%(who)s, %(what)s, %(target)s, %(detail)s)
+
+-- trail --
+select * from access.audit
+where (%(before)s::bigint is null or id < %(before)s) order by id desc limit %(limit)s
+
+-- begin_answer --
+-- A row without a status is being answered; an old one was left by a process that died.
+insert into access.answers (person, key, request) values (%(person)s, %(key)s, %(request)s)
+on conflict (person, key) do update set at = now(), request = excluded.request
+where access.answers.status is null and access.answers.at < now() - interval '2 minutes'
+returning key
+
+-- answer --
+select * from access.answers where person = %(person)s and key = %(key)s
+
+-- keep_answer --
+update access.answers set status = %(status)s, body = %(body)s
+where person = %(person)s and key = %(key)s
+
+-- drop_answer --
+delete from access.answers where person = %(person)s and key = %(key)s and status is null
+
+-- forget_answers --
+delete from access.answers where at < now() - interval '1 day'
