@@ -1,0 +1,1 @@
+"""From a commit to artifacts: sources, sandboxed steps, caches, logs and provenance."""

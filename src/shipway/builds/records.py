@@ -1,0 +1,160 @@
+"""The records of pushes, runs and their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from shipway.builds.model import Push, Run, RunKind, State, StepRecord
+from shipway.kit import db, errors, ids
+
+CHANNEL = "shipway_run"
+"""The channel that is notified with a run's id whenever something about it has changed."""
+
+_SQL = db.queries(__package__ or "")
+
+
+class Pushes:
+    """What arrived in the repositories, in order."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._db = database
+
+    async def arrived(self, app: str, refs: Mapping[str, str], *, by: str) -> tuple[Push, ...]:
+        """Record how the branches differ from the last recorded state, and return the new pushes.
+
+        ``refs`` maps every branch to its commit. What was recorded before is not returned
+        again, so a lost report of a push is made up for by the next one.
+        """
+        async with self._db.transaction():
+            await self._db.rows(_SQL["lock_pushes"], app=app)
+            known = {
+                row["branch"]: row["commit"]
+                for row in await self._db.rows(_SQL["branches"], app=app)
+            }
+            changed = sorted(b for b in {*refs, *known} if refs.get(b, "") != known.get(b, ""))
+            return tuple(
+                [
+                    await self._add(app, branch, known.get(branch, ""), refs.get(branch, ""), by)
+                    for branch in changed
+                ]
+            )
+
+    async def branches(self, app: str) -> dict[str, str]:
+        """Return where each branch was at its last recorded push; "" when deleted."""
+        rows = await self._db.rows(_SQL["branches"], app=app)
+        return {row["branch"]: row["commit"] for row in rows}
+
+    async def get(self, app: str, number: int) -> Push:
+        """Return a push. Raises `errors.NotFound`."""
+        row = await self._db.row(_SQL["push"], app=app, number=number)
+        if row is None:
+            raise errors.NotFound(f"{app} has no push number {number}.")
+        return Push(**row)
+
+    async def _add(self, app: str, branch: str, before: str, commit: str, by: str) -> Push:
+        row = await self._db.row(
+            _SQL["add_push"], app=app, branch=branch, before=before, commit=commit, by=by
+        )
+        assert row
+        return Push(**row)
+
+
+class Runs:
+    """The runs and their steps. Each change is notified on `CHANNEL`."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._db = database
+
+    async def create(
+        self, app: str, branch: str, commit: str, *, push: int, kind: RunKind, by: str
+    ) -> Run:
+        """Record a run. The same push again returns the run that is there."""
+        where = {"app": app, "branch": branch, "commit": commit, "push": push}
+        await self._db.run(_SQL["add_run"], **where, id=ids.new("run"), kind=kind, by=by)
+        row = await self._db.row(_SQL["run_of_push"], **where)
+        assert row
+        return _run(row)
+
+    async def get(self, run: str) -> Run:
+        """Return a run. Raises `errors.NotFound`."""
+        row = await self._db.row(_SQL["run"], id=run)
+        if row is None:
+            raise errors.NotFound(f"There is no run {run}.", fix="`shipway runs` lists them.")
+        return _run(row)
+
+    async def list(self, app: str, *, limit: int = 20, before: str | None = None) -> Sequence[Run]:
+        """Return the runs of an app, newest first, from below the id ``before`` on."""
+        rows = await self._db.rows(_SQL["runs"], app=app, limit=limit, before=before)
+        return [_run(row) for row in rows]
+
+    async def set_state(self, run: str, state: State, sentence: str = "") -> bool:
+        """Say where a run is. Returns False when it had ended already and stays as it was.
+
+        With a final state the steps that have not ended are closed as cancelled.
+        """
+        async with self._db.transaction():
+            changed = await self._db.run(
+                _SQL["set_run"], id=run, state=state, sentence=sentence, final=state.is_final
+            )
+            if changed and state.is_final:
+                await self._db.run(
+                    _SQL["end_steps"], run=run, sentence=f"The run {state} before it ended."
+                )
+            await self.notify(run)
+        return changed > 0
+
+    async def steps(self, run: str) -> Sequence[StepRecord]:
+        """Return the steps of a run in the order in which they were announced."""
+        return [_step(row) for row in await self._db.rows(_SQL["steps"], run=run)]
+
+    async def announce(self, run: str, names: Iterable[str]) -> None:
+        """Record steps as waiting, so that people see what is to come. May be repeated."""
+        async with self._db.transaction():
+            for name in names:
+                await self._db.run(_SQL["add_step"], run=run, name=name)
+            await self.notify(run)
+
+    async def start_step(self, run: str, name: str, *, key: str = "") -> None:
+        """Record that a step runs (again). ``key`` is the digest of all that it sees."""
+        await self._db.run(_SQL["start_step"], run=run, name=name, key=key)
+        await self.notify(run)
+
+    async def end_step(
+        self,
+        run: str,
+        name: str,
+        state: State,
+        sentence: str,
+        *,
+        cached: bool = False,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record how a step ended."""
+        await self._db.run(
+            _SQL["end_step"],
+            run=run,
+            name=name,
+            state=state,
+            sentence=sentence,
+            cached=cached,
+            facts=db.json(dict(facts or {})),
+        )
+        await self.notify(run)
+
+    async def key_of(self, run: str, name: str) -> str:
+        """Return the key of a step that has run, or "" when it has not."""
+        row = await self._db.row(_SQL["step"], run=run, name=name)
+        return row["key"] if row else ""
+
+    async def notify(self, run: str) -> None:
+        """Tell those who follow a run that there is something new."""
+        await self._db.rows(_SQL["notify"], run=run)
+
+
+def _run(row: db.Row) -> Run:
+    return Run(**{**row, "kind": RunKind(row["kind"]), "state": State(row["state"])})
+
+
+def _step(row: db.Row) -> StepRecord:
+    kept = {name: row[name] for name in StepRecord.__dataclass_fields__}
+    return StepRecord(**{**kept, "state": State(row["state"])})
