@@ -8,7 +8,7 @@ import os
 import pathlib
 import shlex
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shipway.kit import errors
@@ -119,6 +119,64 @@ async def run(command: Command, *, on_line: OnLine | None = None, check: bool = 
     return Outcome(
         status=status, output=b"".join(output).decode(errors="replace"), last_lines=tuple(last)
     )
+
+
+@dataclass(frozen=True)
+class Pipes:
+    """A running command whose input and output are streams of bytes."""
+
+    stdin: asyncio.StreamWriter
+    stdout: asyncio.StreamReader
+
+
+@contextlib.asynccontextmanager
+async def piped(
+    command: Command, *, on_error_line: OnLine, grace: float = 10.0
+) -> AsyncIterator[Pipes]:
+    """Run a command while the block feeds and reads it; ``stdin`` of the command is not used.
+
+    When the block has read all output, the command may finish; when the block is left otherwise,
+    or the command's time-out has passed, its session is asked to end and killed ``grace`` seconds
+    later. Lines of standard error are told. Raises `CommandFailed` on a time-out.
+    """
+    process = await asyncio.create_subprocess_exec(  # noqa: TID251 -- the one door to processes
+        *command.argv,
+        env=dict(command.env),
+        cwd=command.cwd,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=command.fds,
+    )
+    assert process.stdin
+    assert process.stdout
+
+    def heard(line: bytes) -> None:
+        on_error_line(line.decode(errors="replace").rstrip("\r\n"))
+
+    errors_read = asyncio.ensure_future(_read(process.stderr, heard, None))
+    try:
+        async with asyncio.timeout(command.timeout):
+            yield Pipes(process.stdin, process.stdout)
+            process.stdin.close()
+            await process.wait()
+    except TimeoutError as error:
+        raise CommandFailed(command, None, []) from error
+    finally:
+        process.stdin.close()
+        await _ask_to_end(process, grace)
+        await _end(process)
+        await errors_read
+
+
+async def _ask_to_end(process: asyncio.subprocess.Process, grace: float) -> None:
+    """Programs such as git remove their locks when they are asked, and leave them when killed."""
+    if process.returncode is None and process.pid > 1:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), grace)
 
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:

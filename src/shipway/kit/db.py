@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import psycopg.rows
+import psycopg.sql
 import psycopg_pool
 from psycopg.types.json import Jsonb
 
@@ -103,6 +104,27 @@ class Database:
         async with self._connection() as connection:
             cursor = await connection.execute(sql, values)
             return cursor.rowcount
+
+    async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
+        """Tell each NOTIFY on the channels as (channel, payload), on a connection of its own.
+
+        The first, ("", ""), says that listening has begun. Raises `errors.Unavailable` when the
+        connection is lost; what was sent meanwhile is lost too, so look again after reconnecting.
+        """
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                self.url, autocommit=True, connect_timeout=10, application_name="shipway listen"
+            )
+            async with connection:
+                for channel in channels:
+                    await connection.execute(
+                        psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(channel))
+                    )
+                yield "", ""
+                async for notice in connection.notifies():
+                    yield notice.channel, notice.payload
+        except psycopg.OperationalError as error:
+            raise errors.Unavailable(f"Shipway's database does not answer: {error}") from error
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
