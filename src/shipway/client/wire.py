@@ -155,7 +155,9 @@ class Variable(Answer):
     value: str | None
     """None for a secret: nobody is shown one."""
     source: str
-    """Where the value comes from: set, file, default, generated, provided."""
+    """Where the value comes from: set, file, default, generated, provided, missing."""
+    description: str = ""
+    required: bool = False
     set_by: str = ""
     set_at: Moment | None = None
 
@@ -167,11 +169,13 @@ class SetVariable(Request):
 
 
 class Difference(Answer):
-    """One variable that is not the same in two environments. Secrets are compared, not shown."""
+    """One variable that two environments do not share. Secrets are compared, never shown."""
 
     name: str
-    left: str
-    right: str
+    kind: VariableKind
+    left: str | None
+    right: str | None
+    sentence: str
 
 
 # Runs
