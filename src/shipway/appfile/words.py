@@ -30,11 +30,14 @@ class Shape:
 
     def check(self, text: str) -> str:
         """Return the text, or raise what `problems` turns into a sentence."""
-        if len(text) > self.longest or not re.fullmatch(
-            self.pattern.removeprefix("^").removesuffix("$"), text
-        ):
+        if not self.fits(text):
             raise wrong(self.expected, self._fix(text))
         return text
+
+    def fits(self, text: str) -> bool:
+        """Whether a text has this shape, to its very end."""
+        pattern = self.pattern.removeprefix("^").removesuffix("$")
+        return len(text) <= self.longest and re.fullmatch(pattern, text) is not None
 
     def _fix(self, text: str) -> str:
         close = difflib.get_close_matches(text[:64], self.choices, n=1)
@@ -89,15 +92,14 @@ _PART = r"[A-Za-z0-9_@.+][A-Za-z0-9_@.+-]*"
 _GLOB = r"[A-Za-z0-9_@.+*][A-Za-z0-9_@.+*-]*"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 
-Name = Annotated[
-    str,
-    Shape(
-        r"^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$",
-        "a name of lower-case letters, digits and hyphens, at most 32 long, beginning with a letter",
-        "my-app",
-        32,
-    ),
-]
+NAME = Shape(
+    r"^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$",
+    "a name of lower-case letters, digits and hyphens, at most 32 long, beginning with a letter",
+    "my-app",
+    32,
+)
+
+Name = Annotated[str, NAME]
 """The name of an app, of an install step or of a test."""
 
 Text = Annotated[
@@ -150,15 +152,14 @@ Host = Annotated[
 
 UrlPath = Annotated[str, Shape(r"^/[A-Za-z0-9._~/-]*$", 'a path that begins with "/"', "/health")]
 
-VariableName = Annotated[
-    str,
-    Shape(
-        r"^[A-Z_][A-Z0-9_]*$",
-        "a variable name of upper-case letters, digits and underscores",
-        "STRIPE_KEY",
-        100,
-    ),
-]
+VARIABLE_NAME = Shape(
+    r"^[A-Z_][A-Z0-9_]*$",
+    "a variable name of upper-case letters, digits and underscores",
+    "STRIPE_KEY",
+    100,
+)
+
+VariableName = Annotated[str, VARIABLE_NAME]
 
 NodeVersion = Annotated[
     str, Shape(r"^[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}$", "a version of Node", "24", 11)
