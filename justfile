@@ -1,7 +1,7 @@
 # The same words as ./dev, for those who have just. Run `just` for the list.
 [private]
 default:
-    @just --list --unsorted
+    @{{ just_executable() }} --list --unsorted
 
 # Watch the AIOS app go from git push to production, and back.
 demo *args:

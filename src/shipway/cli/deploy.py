@@ -1,0 +1,52 @@
+"""Pushing a checkout to Shipway, with what comes of it."""
+
+from __future__ import annotations
+
+import click
+
+from shipway.cli import follow, git, options
+from shipway.cli.session import Session, verb
+from shipway.client import wire
+from shipway.client.client import Client
+
+
+@click.command()
+@options.app
+@click.option("--branch", metavar="NAME", help="Push to this branch; else the one checked out.")
+@verb
+async def deploy(session: Session, app: str | None, branch: str | None) -> None:
+    r"""Push HEAD to Shipway and show the run until it is over.
+
+    `main` runs the full suite and is delivered to staging; any other branch runs the fast tests.
+    It is the same as `git push shipway HEAD`. Ctrl-C only stops showing it.
+
+    \b
+    Examples:
+      shipway deploy
+      shipway deploy --branch main
+    """
+    repository = await git.Repository.around(session.folder)
+    commit = await repository.head()
+    branch = branch or await repository.branch()
+    async with session.client() as client:
+        found = await client.app(session.app(app))
+        await repository.point_at(found.git_url, session.server)
+        if await repository.dirty():
+            session.out.note("Changes that are not committed stay behind.")
+        session.out.note(f"Pushing {commit[:10]} to {branch} of {found.name}")
+        hint = "If the push had arrived, its run goes on: shipway runs"
+        with follow.detachable(session, hint):
+            await repository.push(branch, session.server, session.out.say)
+        await _conclude(session, client, found.name, branch, commit)
+
+
+async def _conclude(session: Session, client: Client, app: str, branch: str, commit: str) -> None:
+    page = await client.runs(app, limit=50)
+    runs = [run for run in page.items if (run.branch, run.commit) == (branch, commit)]
+    if not runs:
+        session.out.note(f"{branch} was there already, and no run of it is known.")
+        return
+    run: wire.Run = runs[0]
+    if not run.over:
+        run = await follow.run(session, client, run.id)
+    follow.conclude_run(session, run)

@@ -1,0 +1,119 @@
+"""The root of the command line: global options, the verbs in sections, errors as exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+
+import click
+
+from shipway.cli import (
+    apps,
+    audit,
+    deploy,
+    env,
+    init,
+    login,
+    notify,
+    output,
+    people,
+    releases,
+    runs,
+    serve,
+    status,
+)
+from shipway.cli.session import Session
+from shipway.kit import errors
+
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "This machine": (serve.up, serve.down),
+    "Servers": (login.login, login.logout, login.whoami, login.server, status.status),
+    "An app": (init.init, apps.app, env.env, notify.notify),
+    "Delivery": (
+        deploy.deploy,
+        runs.runs,
+        runs.logs,
+        runs.cancel,
+        releases.releases,
+        releases.approve,
+        releases.rollback,
+        releases.deployments,
+    ),
+    "People": (people.people, audit.audit),
+}
+
+INTERRUPTED = 130
+"""What shells expect of a command that Ctrl-C ended."""
+
+
+class Root(click.Group):
+    """The verbs, shown by what they are about."""
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        limit = formatter.width - 6 - max(map(len, self.commands))
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(verb.name or "", verb.get_short_help_str(limit)) for verb in verbs]
+                )
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--server",
+    envvar="SHIPWAY_SERVER",
+    metavar="NAME",
+    default="",
+    help="The server to speak to, by name or address; else the one logged in to last.",
+)
+@click.version_option(metadata.version("shipway"), message="shipway %(version)s")
+@click.pass_context
+def shipway(ctx: click.Context, server: str) -> None:
+    r"""From git push to production for a mobile app, its API server and its database.
+
+    Every command that reads takes --json. Programs give SHIPWAY_SERVER (an address),
+    SHIPWAY_TOKEN and, for an authority of your own, SHIPWAY_CA_FILE instead of logging in.
+
+    \b
+    Begin:
+      shipway login https://shipway.example.org
+      shipway init
+      shipway app create
+      shipway deploy
+    """
+    session = ctx.ensure_object(Session)
+    session.wanted = server
+    session.token = session.token or _from_environment(ctx, "SHIPWAY_TOKEN")
+    session.ca_file = session.ca_file or _from_environment(ctx, "SHIPWAY_CA_FILE")
+
+
+for verbs in SECTIONS.values():
+    for verb in verbs:
+        shipway.add_command(verb)
+shipway.add_command(login.git_credential)
+
+
+def main() -> None:
+    """Run the command line, and leave with the exit code that its error documents."""
+    try:
+        shipway.main(standalone_mode=False)
+    except errors.ShipwayError as error:
+        output.Output().error(error)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _from_environment(ctx: click.Context, variable: str) -> str:
+    # An option of click's that no command has: read from the environment alone, because what
+    # stands in an argument vector can be read by everybody on the machine.
+    return click.Option([f"--{variable.lower()}"], envvar=variable).value_from_envvar(ctx) or ""
+
+
+if __name__ == "__main__":
+    main()
