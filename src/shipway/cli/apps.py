@@ -15,19 +15,15 @@ def app() -> None:
     """Create, list and remove apps."""
 
 
+@options.examples("shipway app create", "shipway app create aios")
 @app.command()
 @click.argument("name", default="")
 @verb
 async def create(session: Session, name: str) -> None:
-    r"""Create the app NAME, else the one of ./shipway.toml.
+    """Create the app NAME, else the one of ./shipway.toml.
 
     Inside a git repository this also sets the remote `shipway`, with its token, so that
     `git push shipway main` works at once.
-
-    \b
-    Examples:
-      shipway app create
-      shipway app create aios
     """
     async with session.client() as client:
         made = await client.create_app(session.app(name))

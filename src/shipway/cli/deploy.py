@@ -10,20 +10,16 @@ from shipway.client import wire
 from shipway.client.client import Client
 
 
+@options.examples("shipway deploy", "shipway deploy --branch main")
 @click.command()
 @options.app
 @click.option("--branch", metavar="NAME", help="Push to this branch; else the one checked out.")
 @verb
 async def deploy(session: Session, app: str | None, branch: str | None) -> None:
-    r"""Push HEAD to Shipway and show the run until it is over.
+    """Push HEAD to Shipway and show the run until it is over.
 
     `main` runs the full suite and is delivered to staging; any other branch runs the fast tests.
     It is the same as `git push shipway HEAD`. Ctrl-C only stops showing it.
-
-    \b
-    Examples:
-      shipway deploy
-      shipway deploy --branch main
     """
     repository = await git.Repository.around(session.folder)
     commit = await repository.head()

@@ -57,6 +57,11 @@ def _show(session: Session, found: wire.Environment) -> None:
         say(f"  {name} is required and has no value", "red")
 
 
+@options.examples(
+    "shipway env set production STRIPE_KEY --secret",
+    "shipway env set staging LOG_LEVEL debug --plain",
+    "shipway env set production TLS_KEY --secret < key.pem",
+)
 @env.command("set")
 @click.argument("environment")
 @click.argument("name")
@@ -74,16 +79,10 @@ async def set_variable(
     kind: wire.VariableKind | None,
     app: str | None,
 ) -> None:
-    r"""Set the variable NAME of ENVIRONMENT; it takes effect with the next deployment.
+    """Set the variable NAME of ENVIRONMENT; it takes effect with the next deployment.
 
     Without VALUE it is asked for and not shown, or read from standard input. The kind is the one
     that shipway.toml declares unless given. A secret is never taken from the command line.
-
-    \b
-    Examples:
-      shipway env set production STRIPE_KEY --secret
-      shipway env set staging LOG_LEVEL debug --plain
-      shipway env set production TLS_KEY --secret < key.pem
     """
     if value is not None and kind not in {"plain", "public"}:
         raise errors.Invalid(
@@ -113,6 +112,7 @@ async def unset(
     session.out.say(said.sentence)
 
 
+@options.examples("shipway env diff staging production")
 @env.command()
 @click.argument("left")
 @click.argument("right")
@@ -120,12 +120,7 @@ async def unset(
 @options.as_json
 @verb
 async def diff(session: Session, left: str, right: str, app: str | None, *, as_json: bool) -> None:
-    r"""Show the variables that differ between two environments. Secrets are compared, not shown.
-
-    \b
-    Example:
-      shipway env diff staging production
-    """
+    """Show the variables that differ between two environments. Secrets are compared, not shown."""
     async with session.client() as client:
         page = await client.difference(session.app(app), left, right)
     if as_json:

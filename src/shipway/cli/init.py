@@ -15,10 +15,10 @@ from shipway.kit import errors
 @options.yes
 @verb
 async def init(session: Session, *, stdout: bool, yes: bool) -> None:
-    """Write a shipway.toml for this repository from what is found in it.
+    """Write a shipway.toml for this repository.
 
-    Looks for Expo, package.json scripts, pyproject.toml, Alembic, Drizzle and Prisma. Works
-    without a server. Read what it wrote: every line has a comment.
+    It is made from what is found here: Expo, package.json scripts, pyproject.toml, Alembic,
+    Drizzle, Prisma. No server is needed. Read what it wrote: every line has a comment.
     """
     text = appfile.propose(session.folder)
     if stdout:

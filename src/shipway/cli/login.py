@@ -11,6 +11,10 @@ from shipway.cli.session import Session, verb
 from shipway.kit import errors
 
 
+@options.examples(
+    "shipway login https://shipway.example.org",
+    "pass shipway | shipway login https://shipway.example.org --token -",
+)
 @click.command()
 @click.argument("url")
 @click.option("--token", "source", metavar="-", help="`-` reads the token from standard input.")
@@ -23,15 +27,10 @@ from shipway.kit import errors
 async def login(
     session: Session, url: str, source: str | None, ca_file: pathlib.Path | None
 ) -> None:
-    r"""Log in to the Shipway at URL with a token.
+    """Log in to the Shipway at URL with a token.
 
     The token is asked for and not shown. It is kept in your configuration folder, readable by
     you alone, and this server is spoken to from now on.
-
-    \b
-    Examples:
-      shipway login https://shipway.example.org
-      pass shipway | shipway login https://shipway.example.org --token -
     """
     if source not in {None, "-"}:
         raise errors.Invalid(
@@ -71,9 +70,9 @@ async def enter(
 @click.argument("name", default="")
 @verb
 async def logout(session: Session, name: str) -> None:
-    """Forget the token of a server; of the current one without NAME.
+    """Forget the token of a server.
 
-    The token stays valid: `shipway people revoke` ends it.
+    Without NAME it is the current one.     The token stays valid: `shipway people revoke` ends it.
     """
     server = session.logins.find(name or session.wanted)
     session.logins.forget(server.name)

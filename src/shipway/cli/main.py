@@ -15,6 +15,7 @@ from shipway.cli import (
     init,
     login,
     notify,
+    options,
     output,
     people,
     releases,
@@ -58,6 +59,12 @@ class Root(click.Group):
                 )
 
 
+@options.examples(
+    "shipway login https://shipway.example.org",
+    "shipway init",
+    "shipway app create",
+    "shipway deploy",
+)
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--server",
@@ -69,17 +76,10 @@ class Root(click.Group):
 @click.version_option(metadata.version("shipway"), message="shipway %(version)s")
 @click.pass_context
 def shipway(ctx: click.Context, server: str) -> None:
-    r"""From git push to production for a mobile app, its API server and its database.
+    """From git push to production for a mobile app, its API server and its database.
 
     Every command that reads takes --json. Programs give SHIPWAY_SERVER (an address),
     SHIPWAY_TOKEN and, for an authority of your own, SHIPWAY_CA_FILE instead of logging in.
-
-    \b
-    Begin:
-      shipway login https://shipway.example.org
-      shipway init
-      shipway app create
-      shipway deploy
     """
     session = ctx.ensure_object(Session)
     session.wanted = server

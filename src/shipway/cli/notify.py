@@ -29,19 +29,17 @@ async def list_channels(session: Session, app: str | None, *, as_json: bool) -> 
     session.out.table(("channel", "kind", "target", "added"), rows, empty="Nobody is told.")
 
 
+@options.examples(
+    "shipway notify add https://example.org/hooks/shipway", "shipway notify add team@example.org"
+)
 @notify.command()
 @click.argument("target")
 @options.app
 @verb
 async def add(session: Session, target: str, app: str | None) -> None:
-    r"""Tell TARGET: an http(s) address for a signed webhook, or an e-mail address.
+    """Tell TARGET: an http(s) address for a signed webhook, or an e-mail address.
 
     The key that a webhook's signature is made with is printed once.
-
-    \b
-    Examples:
-      shipway notify add https://example.org/hooks/shipway
-      shipway notify add team@example.org
     """
     kind: wire.ChannelKind = "webhook" if "://" in target else "email"
     async with session.client() as client:

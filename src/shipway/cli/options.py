@@ -11,6 +11,7 @@ import click
 from shipway.kit import errors
 
 F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=click.Command)
 
 app = click.option(
     "--app", envvar="SHIPWAY_APP", metavar="NAME", help="The app; else the one of ./shipway.toml."
@@ -19,6 +20,17 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 reason = click.option("--reason", default="", help="Why; it is recorded.")
 after = click.option("--after", default="", metavar="CURSOR", help="Go on behind an earlier page.")
+
+
+def examples(*lines: str) -> Callable[[C], C]:
+    """Show these command lines below the help of a command."""
+
+    def shown(command: C) -> C:
+        # Click leaves lines as they are below a \b.
+        command.epilog = "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines)))
+        return command
+
+    return shown
 
 
 def limit(default: int) -> Callable[[F], F]:

@@ -32,20 +32,18 @@ async def list_people(session: Session, *, as_json: bool) -> None:
     session.out.table(("name", "role", "commits as", "added"), rows)
 
 
+@options.examples(
+    "shipway people add ada --role approver --email ada@example.org", "shipway people token ada"
+)
 @people.command()
 @click.argument("name")
 @click.option("--role", type=ROLES, default="developer", show_default=True)
 @click.option("--email", "emails", multiple=True, help="An address of their commits; may repeat.")
 @verb
 async def add(session: Session, name: str, role: wire.RoleName, emails: tuple[str, ...]) -> None:
-    r"""Add a person, who then needs a token.
+    """Add a person, who then needs a token.
 
     The addresses tell whose commits are whose, for approvals that an author may not give.
-
-    \b
-    Example:
-      shipway people add ada --role approver --email ada@example.org
-      shipway people token ada
     """
     async with session.client() as client:
         added = await client.add_person(name, role, emails)
@@ -86,6 +84,7 @@ async def remove(session: Session, name: str, *, yes: bool) -> None:
     session.out.say(said.sentence)
 
 
+@options.examples('shipway people token ci --for "GitHub" --days 365 | gh secret set SHIPWAY_TOKEN')
 @people.command()
 @click.argument("name")
 @click.option("--for", "purpose", default="command line", show_default=True, help="Its name.")
@@ -95,12 +94,7 @@ async def remove(session: Session, name: str, *, yes: bool) -> None:
 async def token(
     session: Session, name: str, purpose: str, days: int, *, never_expires: bool
 ) -> None:
-    r"""Issue a token to a person. It is printed once, alone, so that it can be piped on.
-
-    \b
-    Example:
-      shipway people token ci --for "GitHub" --days 365 | gh secret set SHIPWAY_TOKEN
-    """
+    """Issue a token to a person. It is printed once, alone, so that it can be piped on."""
     async with session.client() as client:
         issued = await client.issue_token(
             name, purpose, expires_days=None if never_expires else days

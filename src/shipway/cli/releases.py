@@ -10,6 +10,7 @@ from shipway.client import wire
 from shipway.kit import errors
 
 
+@options.examples("shipway releases", "shipway releases show v1.4.0")
 @click.group(invoke_without_command=True)
 @options.app
 @options.as_json
@@ -17,13 +18,7 @@ from shipway.kit import errors
 @options.after
 @click.pass_context
 def releases(ctx: click.Context, /, **given: object) -> None:
-    r"""List the newest releases of an app, or show one with its gates.
-
-    \b
-    Examples:
-      shipway releases
-      shipway releases show v1.4.0
-    """
+    """List the newest releases of an app, or show one with its gates."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_releases, **given)
 
@@ -78,6 +73,7 @@ def _show(session: Session, found: wire.ReleaseInFull) -> None:
         say(found.changelog)
 
 
+@options.examples("shipway approve", 'shipway approve v1.4.0 --reason "tried on staging with QA"')
 @click.command()
 @click.argument("release", default="")
 @click.option("--environment", default="production", show_default=True)
@@ -87,14 +83,9 @@ def _show(session: Session, found: wire.ReleaseInFull) -> None:
 async def approve(
     session: Session, release: str, environment: str, reason: str, app: str | None
 ) -> None:
-    r"""Say yes to RELEASE entering production; to the one that waits without RELEASE.
+    """Say yes to RELEASE entering production; to the one that waits without RELEASE.
 
     The last approval that the policy asks for starts the deployment.
-
-    \b
-    Examples:
-      shipway approve
-      shipway approve v1.4.0 --reason "tried on staging with QA"
     """
     async with session.client() as client:
         said = await client.approve(session.app(app), environment, release=release, reason=reason)
@@ -102,6 +93,10 @@ async def approve(
     session.out.note(f"`shipway deployments {environment} -f` shows what comes of it.")
 
 
+@options.examples(
+    "shipway rollback production",
+    'shipway rollback production --to v1.3.2 --reason "sign-in fails on iOS"',
+)
 @click.command()
 @click.argument("environment")
 @click.option("--to", default="", metavar="RELEASE", help="Go back to this one, and no other.")
@@ -111,14 +106,9 @@ async def approve(
 async def rollback(
     session: Session, environment: str, to: str, reason: str, app: str | None
 ) -> None:
-    r"""Take ENVIRONMENT back to the release before the live one.
+    """Take ENVIRONMENT back to the release before the live one.
 
     In an instant while that one is still warm, from its artifacts later.
-
-    \b
-    Examples:
-      shipway rollback production
-      shipway rollback production --to v1.3.2 --reason "sign-in fails on iOS"
     """
     async with session.client() as client:
         begun = await client.roll_back(session.app(app), environment, to=to, reason=reason)

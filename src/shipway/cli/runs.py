@@ -11,6 +11,7 @@ from shipway.client.client import Client
 from shipway.kit import errors
 
 
+@options.examples("shipway runs", "shipway runs show run_01jd3k9f7m2q8x4t")
 @click.group(invoke_without_command=True)
 @options.app
 @options.as_json
@@ -18,13 +19,7 @@ from shipway.kit import errors
 @options.after
 @click.pass_context
 def runs(ctx: click.Context, /, **given: object) -> None:
-    r"""List the newest runs of an app, or show one.
-
-    \b
-    Examples:
-      shipway runs
-      shipway runs show run_01jd3k9f7m2q8x4t
-    """
+    """List the newest runs of an app, or show one."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_runs, **given)
 
@@ -64,6 +59,7 @@ async def show(session: Session, run: str, *, as_json: bool) -> None:
     session.out.say(found.sentence)
 
 
+@options.examples("shipway logs -f", 'shipway logs run_01jd3k9f7m2q8x4t "test api"')
 @click.command()
 @click.argument("run", default="")
 @click.argument("step", default="")
@@ -71,13 +67,7 @@ async def show(session: Session, run: str, *, as_json: bool) -> None:
 @options.app
 @verb
 async def logs(session: Session, run: str, step: str, app: str | None, *, following: bool) -> None:
-    r"""Print the log of a run, or of one STEP of it; of the newest run without RUN.
-
-    \b
-    Examples:
-      shipway logs -f
-      shipway logs run_01jd3k9f7m2q8x4t "test api"
-    """
+    """Print the log of a run, or of one STEP of it; of the newest run without RUN."""
     async with session.client() as client:
         run = run or await _newest(session, client, app)
         if step:

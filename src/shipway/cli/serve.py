@@ -12,18 +12,14 @@ from shipway.cli.session import Session, verb
 from shipway.kit import errors
 
 
+@options.examples("sudo shipway up", "SHIPWAY_HOME=~/shipway shipway up")
 @click.command()
 @verb
 async def up(session: Session) -> None:
-    r"""Start Shipway on this machine, or whatever of it is down.
+    """Start Shipway on this machine, or whatever of it is down.
 
     The first start makes its database, its keys and its first owner, prints the owner's token
     once and logs you in with it. As root each part runs as a user of its own.
-
-    \b
-    Examples:
-      sudo shipway up
-      SHIPWAY_HOME=~/shipway shipway up
     """
     _need_server_parts()
     from shipway import wiring  # noqa: PLC0415 -- the command line works without the server's parts

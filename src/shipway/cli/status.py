@@ -14,7 +14,7 @@ from shipway.kit import errors
 @options.as_json
 @verb
 async def status(session: Session, *, as_json: bool) -> None:
-    """Show Shipway's parts, and what is live in each environment of each app.
+    """Show Shipway's parts, and what is live where.
 
     Leaves with exit code 7 when a part is down.
     """
