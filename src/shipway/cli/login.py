@@ -72,7 +72,8 @@ async def enter(
 async def logout(session: Session, name: str) -> None:
     """Forget the token of a server.
 
-    Without NAME it is the current one.     The token stays valid: `shipway people revoke` ends it.
+    Without NAME it is the current one. The token stays valid:
+    `shipway people revoke` ends it.
     """
     server = session.logins.find(name or session.wanted)
     session.logins.forget(server.name)

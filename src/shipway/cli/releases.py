@@ -18,7 +18,7 @@ from shipway.kit import errors
 @options.after
 @click.pass_context
 def releases(ctx: click.Context, /, **given: object) -> None:
-    """List the newest releases of an app, or show one with its gates."""
+    """List the newest releases, or show one."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_releases, **given)
 
@@ -83,9 +83,9 @@ def _show(session: Session, found: wire.ReleaseInFull) -> None:
 async def approve(
     session: Session, release: str, environment: str, reason: str, app: str | None
 ) -> None:
-    """Say yes to RELEASE entering production; to the one that waits without RELEASE.
+    """Say yes to a release entering production.
 
-    The last approval that the policy asks for starts the deployment.
+    Without RELEASE it is the one that waits. The last approval that the policy asks for starts the deployment.
     """
     async with session.client() as client:
         said = await client.approve(session.app(app), environment, release=release, reason=reason)
@@ -106,7 +106,7 @@ async def approve(
 async def rollback(
     session: Session, environment: str, to: str, reason: str, app: str | None
 ) -> None:
-    """Take ENVIRONMENT back to the release before the live one.
+    """Take an environment back to the release before.
 
     In an instant while that one is still warm, from its artifacts later.
     """
@@ -134,7 +134,10 @@ async def deployments(
     following: bool,
     as_json: bool,
 ) -> None:
-    """List the newest deployments to ENVIRONMENT, or follow the newest of all."""
+    """List an environment's deployments, or follow one.
+
+    With --follow the newest is shown until it is over.
+    """
     name = session.app(app)
     async with session.client() as client:
         page = await client.deployments(name, environment, limit=limit, after=after)

@@ -67,7 +67,10 @@ async def show(session: Session, run: str, *, as_json: bool) -> None:
 @options.app
 @verb
 async def logs(session: Session, run: str, step: str, app: str | None, *, following: bool) -> None:
-    """Print the log of a run, or of one STEP of it; of the newest run without RUN."""
+    """Print the log of a run or of one step.
+
+    Without RUN it is the newest run of the app; without STEP it is every step.
+    """
     async with session.client() as client:
         run = run or await _newest(session, client, app)
         if step:
