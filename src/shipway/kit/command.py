@@ -70,6 +70,11 @@ def base_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}  # noqa: TID251 -- the door
 
 
+def inherited(*names: str) -> dict[str, str]:
+    """Return those of these variables that this process was started with."""
+    return {name: os.environ[name] for name in names if name in os.environ}  # noqa: TID251 -- the door
+
+
 async def run(command: Command, *, on_line: OnLine | None = None, check: bool = True) -> Outcome:
     """Run a command to its end, telling ``on_line`` each line of both streams as it comes.
 

@@ -1,0 +1,1 @@
+"""Runs tasks and keeps services with s6, bubblewrap and one OS user for each owner."""

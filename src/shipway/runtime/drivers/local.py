@@ -1,0 +1,223 @@
+"""The keeper itself: what the steward does with the rights that only it has."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import shlex
+from collections.abc import Sequence
+
+from shipway.kit import command, errors, settings
+from shipway.runtime.drivers import bounds, definition, fence, logs, sandbox, unpacking
+from shipway.runtime.drivers import users as accounts
+from shipway.runtime.drivers.tree import Tree
+from shipway.runtime.model import Kind, Observed, Owner, Service, Task
+from shipway.runtime.port import OnLine
+
+_KEEP_GROUP = frozenset({Kind.STORE, Kind.CLUSTER})
+"""PostgreSQL ends its own children; killing them under it would mean a recovery."""
+
+
+class LocalKeeper:
+    """Runs tasks and keeps services on this machine, as root or as the one user that we are.
+
+    Nothing of a caller's ever runs as root: commands begin with ``setpriv``, variables are set
+    after it, and files in an owner's folder are reached without following links.
+    """
+
+    def __init__(self, home: pathlib.Path, settings: settings.Settings) -> None:
+        self._home = home.resolve()
+        self.users = accounts.Users(self._home)
+        self.tree = Tree(self._home / "services")
+        self._groups = bounds.Groups(accounts.group_of(self._home))
+        self._registry = sandbox.Registry(
+            variables=command.inherited(*sandbox.REGISTRY_VARIABLES), files=settings.registry_files
+        )
+        self._running: dict[str, asyncio.Task[int]] = {}
+
+    async def provide(self, owner: Owner) -> pathlib.Path:
+        folder = self._folder(owner)
+        await self.users.ensure(owner, folder)
+        for place in (folder.parent, self._logs("")):
+            place.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            os.chown(folder, *self.users.ids(owner))
+            folder.chmod(0o750)
+        return folder
+
+    async def withdraw(self, owner: Owner) -> None:
+        kept = [name for name in self.tree.names() if self.tree.about(name).owner == owner]
+        if kept:
+            raise errors.Conflict(
+                f"{owner.slug} still has services: {', '.join(kept)}.", fix="Drop them first."
+            )
+        await asyncio.to_thread(fence.remove_tree, self._folder(owner))
+        await self.users.remove(owner)
+
+    async def write(self, owner: Owner, path: str, data: bytes, *, mode: int = 0o600) -> None:
+        ids = self.users.ids(owner)
+        await asyncio.to_thread(fence.write, self._folder(owner), path, data, mode=mode, ids=ids)
+
+    async def place(
+        self, owner: Owner, path: str, source: pathlib.Path, *, unpack: bool = False
+    ) -> None:
+        artifact = self._artifact(source)
+        to = unpacking.Target(self._folder(owner), path, self.users.ids(owner))
+        put = unpacking.unpack if unpack else unpacking.copy
+        await asyncio.to_thread(put, self._home / "artifacts", artifact, to)
+
+    async def seal(self, owner: Owner, path: str) -> None:
+        ids = (os.geteuid(), self.users.ids(owner)[1])
+        await asyncio.to_thread(fence.seal, self._folder(owner), path, ids=ids)
+
+    async def collect(self, owner: Owner, path: str, target: pathlib.Path) -> None:
+        file = await self.opened(owner, path)
+        await asyncio.to_thread(unpacking.drain, file, target)
+
+    async def opened(self, owner: Owner, path: str) -> int:
+        """Open a plain file of the owner's and return its descriptor."""
+        known = frozenset({self.users.ids(owner)[0], os.geteuid()})
+        return await asyncio.to_thread(fence.file_at, self._folder(owner), path, owners=known)
+
+    async def remove(self, owner: Owner, path: str) -> None:
+        await asyncio.to_thread(fence.remove, self._folder(owner), path)
+
+    async def run(self, task: Task, *, on_line: OnLine | None = None) -> int:
+        if predecessor := self._running.get(task.key):
+            await _cancelled(predecessor)
+        work = asyncio.create_task(self._perform(task, on_line))
+        self._running[task.key] = work
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            await _cancelled(work)
+            raise
+        finally:
+            if self._running.get(task.key) is work:
+                del self._running[task.key]
+        if work.cancelled():
+            raise errors.Conflict(f"{task.key} was ended: the same task was started again.")
+        return work.result()
+
+    async def _perform(self, task: Task, on_line: OnLine | None) -> int:
+        if not task.argv:
+            raise errors.Invalid(f"{task.key} has no command.")
+        folder = await self.provide(task.owner)
+        view = sandbox.View(
+            folder=folder,
+            ids=self.users.ids(task.owner),
+            tools=self._home / "tools",
+            registry=self._registry,
+        )
+        with sandbox.descriptors() as files:
+            async with self._groups.holding(task.sandbox) as group:
+                words = self._words(task, view, files, group)
+                meter = logs.Meter(task, on_line)
+                status = await _run(task, words, tuple(files.all), meter)
+                if status and task.sandbox:
+                    _explain(task, status, group)
+        return status
+
+    def _words(
+        self,
+        task: Task,
+        view: sandbox.View,
+        files: sandbox.Descriptors,
+        group: bounds.Group | None,
+    ) -> tuple[str, ...]:
+        bounded = task.sandbox and not group
+        limits = bounds.limits(task.sandbox) if bounded and task.sandbox else ()
+        return (
+            *(group.joining() if group else ()),
+            *self.users.becoming(task.owner),
+            *sandbox.argv(task, view, files, limits),
+        )
+
+    async def keep(self, service: Service) -> None:
+        definition.check(service)
+        plan = await self._plan(service)
+        if self.tree.has(service.name) and not self.tree.holds(plan):
+            await self.tree.drop(service.name)
+        await self.tree.keep(plan)
+
+    async def _plan(self, service: Service) -> definition.Plan:
+        folder = await self.provide(service.owner)
+        ids = self.users.ids(service.owner)
+        log = self._logs(service.name)
+        if not log.exists():
+            log.mkdir(mode=0o700)
+            os.chown(log, *ids)
+        return definition.Plan(
+            service=service,
+            becoming=self.users.becoming(service.owner, low_ports=service.bind_low_ports),
+            logging_as=self.users.becoming(service.owner),
+            ids=ids,
+            cwd=folder.joinpath(*fence.parts_of(service.cwd)),
+            log=log,
+            end_group=service.owner.kind not in _KEEP_GROUP,
+        )
+
+    async def drop(self, name: str) -> None:
+        await self.tree.drop(name)
+
+    async def signal(self, name: str, signal: str) -> None:
+        await self.tree.signal(name, signal)
+
+    async def services(self, prefix: str = "") -> Sequence[Observed]:
+        seen = []
+        for name in self.tree.names():
+            if name.startswith(prefix):
+                with contextlib.suppress(errors.NotFound):  # dropped meanwhile
+                    seen.append(await self.tree.observe(name))
+        return seen
+
+    async def log_lines(self, name: str, *, last: int = 200) -> Sequence[str]:
+        if not definition.NAME.fullmatch(name):
+            raise errors.Invalid(f"{name!r} is not a service's name.")
+        return await asyncio.to_thread(logs.tail, self._logs(name), last)
+
+    def _folder(self, owner: Owner) -> pathlib.Path:
+        return self._home / "owners" / owner.slug
+
+    def _logs(self, name: str) -> pathlib.Path:
+        return self._home / "logs" / "services" / name
+
+    def _artifact(self, source: pathlib.Path) -> str:
+        try:
+            return str(source.relative_to(self._home / "artifacts"))
+        except ValueError as error:
+            raise errors.Refused(f"{source.name} is not an artifact of this Shipway.") from error
+
+
+async def _cancelled(work: asyncio.Task[int]) -> None:
+    work.cancel()
+    await asyncio.wait({work})
+
+
+async def _run(task: Task, words: tuple[str, ...], fds: tuple[int, ...], meter: logs.Meter) -> int:
+    wanted = command.Command(
+        argv=words,
+        env=command.base_environment(),
+        timeout=task.timeout,
+        stdin=task.stdin,
+        fds=fds,
+    )
+    try:
+        return (await command.run(wanted, on_line=meter, check=False)).status
+    except command.CommandFailed as error:
+        raise errors.Failed(
+            f"`{shlex.join(task.argv)}` ran out of time after {task.timeout:g} seconds."
+        ) from error
+
+
+def _explain(task: Task, status: int, group: bounds.Group | None) -> None:
+    """Raise `errors.Failed` when the bounds of the sandbox ended the task."""
+    assert task.sandbox
+    limit = f"(limit {task.sandbox.memory_bytes // 1024**2} MB)"
+    if group and group.ran_out_of_memory():
+        raise errors.Failed(f"`{shlex.join(task.argv)}` ran out of memory {limit}.")
+    if status in {137, -9} and not group:
+        raise errors.Failed(f"`{shlex.join(task.argv)}` was killed, probably for memory {limit}.")

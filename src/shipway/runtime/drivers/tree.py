@@ -1,0 +1,205 @@
+"""The s6 tree: one folder for each service, linked into the folder that s6-svscan watches.
+
+Killing s6-svscan ends nothing: each service has a supervisor and a log process of its own.
+A restarted s6-svscan starts another supervisor for each, which finds the first and gives way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import pathlib
+import secrets
+import shlex
+
+from shipway.kit import clock, command, errors
+from shipway.runtime.drivers import definition, fence, processes
+from shipway.runtime.model import Observed
+
+_SEEN = "up,pid,wantedup,updownfor"
+_PATIENCE = 45.0
+"""Seconds on top of a service's grace: the longest back-off, and some."""
+_LONGEST_NOISE = 1024 * 1024
+_MOST_SERVICES = "4000"
+
+
+class Tree:
+    """The services of one SHIPWAY_HOME."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self._kept = folder / ".kept"
+        self._noise = folder / ".noise.log"
+        self._watching = asyncio.Lock()
+
+    async def watch(self) -> bool:
+        """Start s6-svscan, detached from us, unless it runs. Returns whether it was started."""
+        async with self._watching:
+            if await self.is_watched():
+                return False
+            self._kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.chmod(0o700)
+            start = self.folder / ".start"
+            start.write_text(
+                f"#!/bin/sh\nexec s6-svscan -c {_MOST_SERVICES} {shlex.quote(str(self.folder))}"
+                f" </dev/null >>{shlex.quote(str(self._noise))} 2>&1\n"
+            )
+            start.chmod(0o700)
+            await _s6("setsid", "--fork", str(start))
+            async with asyncio.timeout(10):
+                while not await self.is_watched():  # noqa: ASYNC110 -- it tells nobody when it listens
+                    await asyncio.sleep(0.02)
+            return True
+
+    async def is_watched(self) -> bool:
+        """Say whether s6-svscan runs: it holds the reading end of its control pipe."""
+        if not (self.folder / ".s6-svscan" / "control").exists():
+            return False
+        return await _succeeds("s6-svscanctl", "-z", str(self.folder))
+
+    async def stop_watching(self) -> None:
+        """End s6-svscan, and with it whatever it still keeps."""
+        if await self.is_watched():
+            await _s6("s6-svscanctl", "-t", str(self.folder))
+
+    def quieten(self) -> None:
+        """Keep the words of s6-svscan itself from filling the disk."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._noise.stat().st_size > _LONGEST_NOISE:
+                self._noise.write_bytes(b"")
+
+    async def keep(self, plan: definition.Plan) -> None:
+        """Have the service running and kept. Its name must be free, or this very definition's."""
+        name = plan.service.name
+        kept = self._kept / name
+        await self.watch()
+        if not kept.is_dir():
+            await asyncio.to_thread(definition.write, plan, kept)
+        if (self.folder / name).is_symlink():
+            await _s6("s6-svc", "-u", str(kept), check=False)
+        else:
+            await _s6("s6-svlink", "-f", "-t", "15000", str(self.folder), str(kept), name)
+
+    def holds(self, plan: definition.Plan) -> bool:
+        """Say whether this very definition is kept."""
+        try:
+            known = (self._kept / plan.service.name / "definition").read_text()
+        except FileNotFoundError:
+            return False
+        return known == definition.digest(plan)
+
+    def has(self, name: str) -> bool:
+        return bool(definition.NAME.fullmatch(name)) and (self._kept / name).is_dir()
+
+    def names(self) -> list[str]:
+        """Return the names of all kept services, sorted."""
+        if not self._kept.is_dir():
+            return []
+        return sorted(
+            entry.name for entry in self._kept.iterdir() if definition.NAME.fullmatch(entry.name)
+        )
+
+    def about(self, name: str) -> definition.About:
+        """Return what is remembered of a service. Raises `errors.NotFound`."""
+        try:
+            return definition.about(self._kept / name)
+        except FileNotFoundError as error:
+            raise errors.NotFound(f"There is no service {name}.") from error
+
+    async def drop(self, name: str) -> None:
+        """Stop a service, end its orphans, and forget it. It may be gone already."""
+        if not self.has(name):
+            return
+        kept = self._kept / name
+        about = self.about(name)
+        (kept / "leaving").touch()
+        await _succeeds("s6-ftrig-notify", str(kept / "wake"), "x")
+        await self._unlink(kept, about.grace)
+        await self.end_orphans(name, spare=0)
+        gone = self._kept / f".gone-{secrets.token_hex(8)}"
+        kept.rename(gone)
+        await asyncio.to_thread(fence.remove_tree, gone)
+
+    async def _unlink(self, kept: pathlib.Path, grace: float) -> None:
+        link = self.folder / kept.name
+        seconds = grace + _PATIENCE
+        milliseconds = str(int(seconds * 1000))
+        if link.is_symlink() and await self.is_watched():
+            await _succeeds(
+                "s6-svunlink", "-t", milliseconds, str(self.folder), kept.name, timeout=seconds + 5
+            )
+        link.unlink(missing_ok=True)
+        if await _succeeds("s6-svok", str(kept)):
+            # Its supervisor belongs to an s6-svscan that is gone.
+            await _succeeds(
+                "s6-svc", "-wD", "-T", milliseconds, "-xd", str(kept), timeout=seconds + 5
+            )
+            await _succeeds("s6-svc", "-xd", str(kept / "log"))
+
+    async def end_orphans(self, name: str, *, spare: int) -> list[processes.Process]:
+        """End every process that was started as this service, except the one with id ``spare``."""
+        about = self.about(name)
+        ended = [one for one in self.recorded(name) if one.pid != spare]
+        await asyncio.gather(
+            *(
+                processes.end(one, uid=about.uid, stop_signal=about.signal, grace=about.grace)
+                for one in ended
+            )
+        )
+        return ended
+
+    def recorded(self, name: str) -> list[processes.Process]:
+        """Return the processes that were started as this service and still live."""
+        living = []
+        for note in (self._kept / name / "pids").glob("*"):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                started, boot = note.read_text().split()
+                process = processes.Process(int(note.name), int(started), boot)
+                if processes.is_alive(process):
+                    living.append(process)
+                else:
+                    note.unlink()
+        return living
+
+    async def signal(self, name: str, signal: str) -> None:
+        """Hand a signal to the service through its supervisor, which knows its child."""
+        if signal not in definition.SIGNALS:
+            raise errors.Invalid(f"{signal!r} is not one of {', '.join(definition.SIGNALS)}.")
+        if not self.has(name):
+            raise errors.NotFound(f"There is no service {name}.")
+        await _s6("s6-svc", f"-{definition.SIGNALS[signal]}", str(self._kept / name))
+
+    async def observe(self, name: str) -> Observed:
+        """Observe one service. Raises `errors.NotFound`."""
+        about = self.about(name)
+        status = await _s6("s6-svstat", "-o", _SEEN, str(self._kept / name), check=False)
+        words = status.output.split() if status.status == 0 else ("false", "-1", "false", "0")
+        up, pid, wanted, seconds = words
+        return Observed(
+            name=name,
+            owner=about.owner,
+            up=up == "true",
+            pid=max(int(pid), 0),  # s6-svstat says -1 for "none"
+            since=clock.now() - datetime.timedelta(seconds=int(seconds)),
+            restarts=self._deaths(name),
+            wanted_up=wanted == "true",
+        )
+
+    def _deaths(self, name: str) -> int:
+        try:
+            return int((self._kept / name / "deaths").read_text().split()[0])
+        except (FileNotFoundError, IndexError, ValueError):
+            return 0
+
+
+async def _s6(*argv: str, timeout: float = 20, check: bool = True) -> command.Outcome:
+    words = command.Command(argv=argv, env=command.base_environment(), timeout=timeout)
+    return await command.run(words, check=check)
+
+
+async def _succeeds(*argv: str, timeout: float = 20) -> bool:
+    try:
+        return (await _s6(*argv, timeout=timeout, check=False)).status == 0
+    except command.CommandFailed:  # it ran out of time
+        return False
