@@ -43,7 +43,7 @@ async def deployment(session: Session, client: Client, begun: wire.Deployment) -
     hint = f"The deployment goes on. `shipway deployments {begun.environment} -f` comes back."
     with detachable(session, hint), _shown(session, render):
         async for latest in client.follow_deployment(begun):
-            if not session.out.live:
+            if not session.out.live and not latest.over:
                 session.out.say(sentence(latest))
     return latest
 
