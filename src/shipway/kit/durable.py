@@ -77,7 +77,7 @@ def step(
 ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
     """Mark a method as a step: its result is kept, and it is not run again once kept.
 
-    The step's name is the method's; a first argument with a ``label`` adds it, so that a step
+    The step's name is the method's; a first argument with a ``name`` adds it, so that a step
     called several times can be told apart. Outside a workflow the method just runs.
     """
     adapters: list[pydantic.TypeAdapter[Any]] = []
@@ -110,8 +110,8 @@ def step(
 
 
 def _name(method: str, args: tuple[object, ...]) -> str:
-    label = getattr(args[0], "label", "") if args else ""
-    return f"{method} {label}".strip()
+    which = getattr(args[0], "name", "") if args else ""
+    return f"{method} {which}".strip()
 
 
 async def _patiently(

@@ -13,6 +13,9 @@ ReleaseState = Literal["candidate", "ready", "refused"]
 DeploymentState = Literal["waiting", "running", "live", "warm", "retired", "failed", "rolled_back"]
 DeploymentKind = Literal["deploy", "rollback"]
 
+EVER_LIVE: tuple[DeploymentState, ...] = ("live", "warm", "retired", "rolled_back")
+"""The states of deployments that a rollback may go back to."""
+
 AT_ONCE = (1000,)
 """The rollout plan that gives the new release everything in one stage, in per mille."""
 

@@ -12,7 +12,6 @@ from shipway.releases.model import Deployment, DeploymentState, Event, Gate, Rel
 
 _SQL = db.queries(__package__)
 _LAST = "~"  # sorts behind every identifier
-EVER_LIVE: tuple[DeploymentState, ...] = ("live", "warm", "retired", "rolled_back")
 
 
 class Releases:

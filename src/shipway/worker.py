@@ -1,0 +1,83 @@
+"""Runs the workflows until told to stop: the process behind ``python -m shipway.worker``.
+
+Killing it at any point loses nothing: the next one resumes what was under way, and no instance
+of any app notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from shipway import wiring
+from shipway.kit import durable, errors, log, settings
+from shipway.workflows import deploying, requests
+
+HOUSEKEEPING_SECONDS = 30.0
+"""How often warm releases are looked at, and whether every instance is where it should be."""
+
+_log = log.get("worker")
+
+
+async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) -> None:
+    """Work until ``stop`` is set; then finish nothing, for all of it can be resumed."""
+    async with wiring.worker(given or settings.load()) as parts:
+        chores = (
+            lambda: _obey_interrupts(parts),
+            lambda: _keep_house(parts),
+            parts.courier.deliver,
+        )
+        async with parts.engine.running():
+            await parts.requests.resume()
+            for stranded in await parts.engine.stranded():
+                _log.error("workflow.stranded", workflow=stranded)
+            tasks = [asyncio.create_task(_again(chore)) for chore in chores]
+            _log.info("worker.ready")
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _again(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a chore for ever, again when a part that it needs did not answer."""
+    while True:
+        try:
+            await chore()
+        except errors.ShipwayError as error:
+            _log.warning("chore.waits", why=str(error))
+        except Exception:
+            _log.exception("chore.broke")
+        await asyncio.sleep(1)
+
+
+async def _obey_interrupts(parts: wiring.Worker) -> None:
+    """End the steps of workflows that somebody cancels."""
+    async for _, workflow in parts.database.listen(requests.INTERRUPT):
+        if workflow:
+            durable.interrupt(workflow)
+
+
+async def _keep_house(parts: wiring.Worker) -> None:
+    """Retire what has cooled; bring back instances that should run and do not."""
+    while True:
+        await deploying.retire_cooled(parts.platform)
+        await deploying.mend(parts.platform)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def main() -> None:
+    log.configure()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(stop)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

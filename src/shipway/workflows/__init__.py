@@ -1,0 +1,1 @@
+"""The stories: how a push becomes a release, a release goes live, and how it is taken back."""

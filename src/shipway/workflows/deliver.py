@@ -1,0 +1,47 @@
+"""From a push to *ready*: tests and builds side by side, staging, then the wait for a yes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from shipway.kit import durable, errors
+from shipway.workflows.delivering import Delivering
+from shipway.workflows.outcome import Outcome
+
+T = TypeVar("T")
+
+
+async def deliver(run: str, do: Delivering) -> Outcome:
+    """Test and build a commit; on main, release it to staging and make it ready for production."""
+    try:
+        plan = await do.check_out(run)
+        results = []
+        for layer in plan.layers:
+            results += await side_by_side(run, [do.perform(step, run) for step in layer])
+        if not plan.full:
+            return await do.succeed(run, "The fast tests passed.")
+        release = await do.release(run, results)
+        if staging := await do.ask_for_staging(run, release):
+            await do.confirm(run, Outcome(**await durable.child(staging)))
+        ready = await do.declare_ready(run, release)
+        if promotion := await do.ask_for_promotion(run, release):
+            await durable.follow_up(promotion)
+        return await do.succeed(run, ready)
+    except durable.Interrupted as error:
+        return await do.cancel(run, str(error))
+    except errors.ShipwayError as error:
+        return await do.fail(run, str(error))
+
+
+async def side_by_side(run: str, steps: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run steps together; when one fails, end the others and raise its error."""
+    tasks = [asyncio.ensure_future(step) for step in steps]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except errors.ShipwayError:
+        durable.interrupt(run)
+        # The others end by themselves and are recorded, so that a resumed run sees the same.
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

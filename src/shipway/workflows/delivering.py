@@ -1,0 +1,189 @@
+"""The steps of `deliver`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shipway import appfile
+from shipway.appfile.model import Product
+from shipway.builds import planning
+from shipway.builds.model import BuildStep, Run, RunKind, State, StepResult
+from shipway.kit import durable, errors
+from shipway.releases import model as releases
+from shipway.workflows import names, provided, telling
+from shipway.workflows.outcome import Outcome
+from shipway.workflows.platform import Platform
+
+FILE = "shipway.toml"
+CHANGELOG_COMMITS = 500
+"""A first release may have a long history; its changelog stays readable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a run has to do. ``full`` runs deliver."""
+
+    full: bool
+    layers: tuple[tuple[BuildStep, ...], ...]
+
+
+class Delivering:
+    """The steps of `deliver`, each safe to run twice."""
+
+    def __init__(self, on: Platform) -> None:
+        self._on = on
+
+    @durable.step
+    async def check_out(self, run: str) -> Work:
+        """Put the commit's files into the run's workspace and plan the work."""
+        on, started = self._on, await self._begin(run)
+        product = await self._product(started)
+        await on.builder.check_out(run, started.app, started.commit)
+        full = started.kind is RunKind.FULL
+        if full:
+            await on.apps.accept(started.app, started.commit, await self._text(started))
+        publics = {
+            environment: await on.variables.public(
+                started.app, environment, product, provided.facts(on.settings, product, environment)
+            )
+            for environment in product.environments
+        }
+        plan = planning.plan(product, full=full, publics=publics)
+        return Work(full=full, layers=plan.layers)
+
+    @durable.step
+    async def perform(self, step: BuildStep, run: str) -> StepResult:
+        """Run one step of the plan in its sandbox, or find its result in the cache."""
+        started = await self._going_on(run)
+        return await self._on.builder.perform(run, started.app, started.commit, step)
+
+    @durable.step
+    async def release(self, run: str, results: Sequence[StepResult]) -> str:
+        """Make the release: artifacts, version and changelog. Returns its identifier."""
+        on, started = self._on, await self._going_on(run)
+        before = await self._last_release(started.app)
+        commits = await on.sources.commits_between(
+            started.app, before.commit if before else None, started.commit
+        )
+        authors = await on.people.by_emails(commit.email for commit in commits)
+        made = await on.releases.add(
+            app=started.app,
+            run=run,
+            commit=started.commit,
+            schema_head="",
+            artifacts={k: v for result in results for k, v in result.artifacts.items()},
+            product=await self._text(started),
+            changelog=releases.changelog([c.subject for c in commits[:CHANGELOG_COMMITS]]),
+            authors=sorted({started.pushed_by, *authors}),
+        )
+        return made.id
+
+    @durable.step
+    async def ask_for_staging(self, run: str, release: str) -> durable.Start | None:
+        """Ask for a deployment to staging, when the app has one."""
+        on, started = self._on, await self._going_on(run)
+        product = await self._product(started)
+        if names.STAGING not in product.environments:
+            return None
+        asked = await on.deployments.ask(
+            id=f"dep_{release.removeprefix('rel_')}_{names.STAGING}",
+            release=await on.releases.get(release),
+            environment=names.STAGING,
+            kind="deploy",
+            by=started.pushed_by,
+            reason=f"push to {started.branch}",
+        )
+        return names.deployment(asked)
+
+    @durable.step
+    async def confirm(self, run: str, staging: Outcome) -> str:
+        """Go on only when staging took the release."""
+        await self._going_on(run)
+        if not staging.good:
+            raise errors.Refused(staging.sentence)
+        return staging.sentence
+
+    @durable.step
+    async def declare_ready(self, run: str, release: str) -> str:
+        """Record that the release may go to production, with the evidence."""
+        on = self._on
+        made = await on.releases.get(release)
+        await on.releases.judge(
+            release,
+            names.PRODUCTION,
+            "tests passed",
+            open=True,
+            sentence=f"Every test of {made.commit[:12]} passed.",
+            evidence={"run": run, "commit": made.commit},
+        )
+        await on.releases.set_state(release, "ready")
+        sentence = f"{made.version} is ready for production."
+        await telling.tell(on, made, "release.ready", sentence, run=run)
+        return sentence
+
+    @durable.step
+    async def ask_for_promotion(self, run: str, release: str) -> durable.Start | None:
+        """Let the release wait for its approvals, when the app has a production."""
+        started = await self._on.runs.get(run)
+        product = await self._product(started)
+        if names.PRODUCTION not in product.environments:
+            return None
+        return names.promotion(started.app, release, names.PRODUCTION)
+
+    @durable.step
+    async def succeed(self, run: str, sentence: str) -> Outcome:
+        return await self._end(run, State.SUCCEEDED, sentence)
+
+    @durable.step
+    async def fail(self, run: str, why: str) -> Outcome:
+        outcome = await self._end(run, State.FAILED, why)
+        started = await self._on.runs.get(run)
+        if release := await self._on.releases.of_run(run):
+            await self._on.releases.set_state(release.id, "refused")
+        await self._on.outbox.put(
+            "run.failed",
+            app=started.app,
+            subject=run,
+            sentence=f"The run of {started.branch} at {started.commit[:12]} failed: {why}",
+            evidence={"run": run, "commit": started.commit, "branch": started.branch},
+        )
+        return outcome
+
+    @durable.step
+    async def cancel(self, run: str, why: str) -> Outcome:
+        return await self._end(run, State.CANCELLED, why)
+
+    async def _begin(self, run: str) -> Run:
+        started = await self._going_on(run)
+        await self._on.runs.set_state(run, State.RUNNING)
+        return started
+
+    async def _going_on(self, run: str) -> Run:
+        """Return the run; raise `durable.Interrupted` when somebody cancelled it."""
+        started = await self._on.runs.get(run)
+        if started.state is State.CANCELLED:
+            raise durable.Interrupted(started.sentence or "The run was cancelled.")
+        return started
+
+    async def _end(self, run: str, state: State, sentence: str) -> Outcome:
+        started = await self._on.runs.get(run)
+        if not started.state.is_final:
+            await self._on.runs.set_state(run, state, sentence)
+        await self._on.builder.clean_up(run, started.app)
+        return Outcome(good=state is State.SUCCEEDED, sentence=sentence)
+
+    async def _text(self, run: Run) -> str:
+        text = await self._on.sources.file_at(run.app, run.commit, FILE)
+        if text is None:
+            raise errors.Invalid(
+                f"{run.commit[:12]} has no {FILE}.", fix="`shipway init` writes one."
+            )
+        return text
+
+    async def _product(self, run: Run) -> Product:
+        return appfile.parse(await self._text(run), where=f"{FILE} at {run.commit[:12]}")
+
+    async def _last_release(self, app: str) -> releases.Release | None:
+        found = await self._on.releases.list(app, limit=1)
+        return found[0] if found else None

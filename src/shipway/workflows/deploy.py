@@ -1,0 +1,27 @@
+"""A release enters an environment, or everything stays as it was."""
+
+from __future__ import annotations
+
+from shipway.kit import errors
+from shipway.workflows.deploying import Deploying
+from shipway.workflows.outcome import Outcome
+
+
+async def deploy(deployment: str, do: Deploying) -> Outcome:
+    """Migrate, start beside the old, wait until ready, turn the traffic, look again."""
+    try:
+        way = await do.admit(deployment)
+        await do.unpack(way)
+        await do.migrate(way)
+        await do.start(way)
+        await do.wait_until_ready(way)
+        await do.join_traffic(way)
+        for stage in way.stages:
+            await do.shift(stage, way)
+        await do.verify(way)
+        await do.prove(way)
+        outcome = await do.settle(way)
+        await do.retire_the_cooled()
+        return outcome
+    except errors.ShipwayError as error:
+        return await do.withdraw(deployment, str(error))

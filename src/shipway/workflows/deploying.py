@@ -1,0 +1,312 @@
+"""The steps of `deploy` and `roll_back`: each looks at what is there before it acts."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from shipway.database.model import Migration
+from shipway.kit import clock, durable, errors
+from shipway.releases import model
+from shipway.releases.model import Deployment
+from shipway.runtime.instances import Instance, Start
+from shipway.workflows import entering, names, provided, proving, telling
+from shipway.workflows.entering import Entry, entry_of
+from shipway.workflows.outcome import Outcome
+from shipway.workflows.platform import Platform
+from shipway.workflows.promoting import Promoting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage of the rollout: so much of the traffic, in per mille."""
+
+    name: str
+    index: int
+    per_mille: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a deployment goes on. ``warm``: its instances run already."""
+
+    deployment: str
+    stages: tuple[Stage, ...]
+    warm: bool = False
+
+
+class Deploying:
+    """The steps of `deploy` and `roll_back`, each safe to run twice."""
+
+    def __init__(self, on: Platform) -> None:
+        self._on = on
+
+    @durable.step
+    async def admit(self, deployment: str) -> Way:
+        """Let the release in, or say every reason why not. What held when it was asked for may
+        not hold now: it is judged again."""
+        on, entry = self._on, await entry_of(self._on, deployment)
+        live = await on.deployments.live(entry.app, entry.environment)
+        if live and live.id != deployment:
+            await self._must_contain(entry, live)
+        await self._must_be_approved(entry)
+        missing = await on.variables.missing(entry.app, entry.environment, entry.product)
+        if missing:
+            raise errors.Refused(
+                *(f"{name} has no value in {entry.environment}" for name in missing),
+                fix=f"Set it: `shipway env set {entry.environment} {missing[0]}`.",
+            )
+        before = live.id if live and live.id != deployment else entry.deployment.before
+        await on.deployments.begin(deployment, served_by=deployment, before=before)
+        await self._say(entry, f"{entry.deployment} begins.")
+        return Way(deployment=deployment, stages=_stages(entry.deployment))
+
+    @durable.step
+    async def choose_target(self, deployment: str) -> Way:
+        """Decide what a rollback goes back to, and whether its instances still run."""
+        on, entry = self._on, await entry_of(self._on, deployment)
+        live = await on.deployments.live(entry.app, entry.environment)
+        if live and live.id == deployment:
+            return Way(deployment=deployment, stages=(), warm=True)
+        target = await self._target(entry)
+        running = await self._instances(entry.app, entry.environment, target.served_by)
+        alive = [one for one in running if await on.instances.alive(one)]
+        warm = bool(running) and len(alive) == len(running)
+        served_by = target.served_by if warm or not entry.server else deployment
+        await on.deployments.begin(deployment, served_by=served_by, before=target.before)
+        how = "is still warm" if warm else "starts again from its artifacts"
+        await self._say(entry, f"Going back to {target.version}, which {how}.")
+        return Way(deployment=deployment, stages=_stages(entry.deployment), warm=warm)
+
+    @durable.step
+    async def unpack(self, way: Way) -> None:
+        """Put the release's files in place, read-only."""
+        on, entry = self._on, await entry_of(self._on, way.deployment)
+        server = entry.product.server
+        if server is None:
+            return
+        migrations = await on.blobs.path(entry.migrations) if entry.migrations else None
+        await on.instances.prepare(
+            entry.app,
+            entry.environment,
+            entry.release.id,
+            kind=server.kind,
+            server=await on.blobs.path(entry.server),
+            database_files=migrations,
+        )
+
+    @durable.step
+    async def migrate(self, way: Way) -> str:
+        """Bring the schema to the release's head. Returns a sentence."""
+        on, entry = self._on, await entry_of(self._on, way.deployment)
+        tool = entry.product.database
+        if tool is None:
+            return "There is no database."
+        access = await on.clusters.ensure(entry.app, entry.environment)
+        report = await on.migrations.migrate(
+            Migration(
+                app=entry.app,
+                environment=entry.environment,
+                deployment=way.deployment,
+                release=entry.release.id,
+                argv=tool.migrate,
+                head_argv=tool.head,
+                owner_url=access.owner_url,
+            )
+        )
+        await self._say(entry, report.sentence)
+        return report.sentence
+
+    @durable.step
+    async def start(self, way: Way) -> None:
+        """Start the instances beside those that serve now."""
+        on, entry = self._on, await entry_of(self._on, way.deployment)
+        server = entry.product.server
+        if server is None:
+            return
+        database = entry.product.database and await on.clusters.access(entry.app, entry.environment)
+        facts = provided.facts(
+            on.settings,
+            entry.product,
+            entry.environment,
+            release=entry.release.version,
+            db_url=database.app_url if database else "",
+        )
+        env = await on.variables.server_environment(
+            entry.app, entry.environment, entry.product, facts
+        )
+        for index in range(entry.site.policy.instances):
+            await on.instances.start(
+                Start(
+                    app=entry.app,
+                    environment=entry.environment,
+                    release=entry.release.id,
+                    deployment=way.deployment,
+                    index=index,
+                    kind=server.kind,
+                    argv=server.start,
+                    port_variable=server.port,
+                    env=env,
+                    drain_seconds=server.drain_seconds,
+                )
+            )
+        await self._say(entry, f"{entry.site.policy.instances} instance(s) started.")
+
+    @durable.step
+    async def wait_until_ready(self, way: Way) -> None:
+        """Wait until every instance answers its health path; no traffic comes before."""
+        on, entry = self._on, await entry_of(self._on, way.deployment)
+        server = entry.product.server
+        if server is None:
+            return
+        for instance in await self._instances(entry.app, entry.environment, way.deployment):
+            await on.instances.wait_ready(
+                instance, health=server.health, timeout=server.ready_seconds
+            )
+        await self._say(entry, f"Every instance answers {server.health}.")
+
+    @durable.step
+    async def join_traffic(self, way: Way) -> None:
+        """Make the instances known to the edge, which checks them for itself."""
+        on, entry = self._on, await entry_of(self._on, way.deployment)
+        server = entry.product.server
+        if server is None:
+            return
+        running = await self._instances(entry.app, entry.environment, way.deployment)
+        endpoints = [str(instance.address) for instance in running]
+        await on.traffic.add(entry.site, way.deployment, endpoints, server.health)
+
+    @durable.step
+    async def shift(self, stage: Stage, way: Way) -> None:
+        """Give the release its share of the traffic."""
+        on, entry = self._on, await entry_of(self._on, way.deployment)
+        parts = await entering.parts_after(on, entry, stage.per_mille)
+        await on.traffic.share(entry.site, parts)
+        await on.deployments.reach_stage(way.deployment, stage.index + 1)
+        await self._say(
+            entry, f"{entry.release.version} has {stage.per_mille / 10:g} % of the traffic."
+        )
+
+    @durable.step
+    async def verify(self, way: Way) -> None:
+        """Ask through the edge, as a client would, whether the release answers."""
+        entry = await entry_of(self._on, way.deployment)
+        sentence = await proving.answers(self._on, entry)
+        await self._judge(entry, "answers", sentence)
+
+    @durable.step
+    async def prove(self, way: Way) -> None:
+        """Run the end-to-end tests against staging."""
+        entry = await entry_of(self._on, way.deployment)
+        if entry.environment == names.STAGING:
+            sentence = await proving.end_to_end(self._on, entry)
+            await self._judge(entry, "end-to-end tests passed", sentence)
+
+    @durable.step
+    async def settle(self, way: Way) -> Outcome:
+        """Make it the live one. The one before stays warm for a while."""
+        on, entry = self._on, await entry_of(self._on, way.deployment)
+        live = await on.deployments.live(entry.app, entry.environment)
+        if live and live.id == way.deployment:
+            return Outcome(good=True, sentence=live.sentence)
+        sentence = _arrival(entry, live)
+        until = clock.now() + datetime.timedelta(seconds=on.settings.warm_seconds)
+        await on.deployments.become_live(entry.deployment, sentence=sentence, warm_until=until)
+        await self._say(entry, sentence)
+        event = "rolled_back" if entry.deployment.kind == "rollback" else "deployed"
+        await telling.tell(on, entry.deployment, f"deployment.{event}", sentence)
+        return Outcome(good=True, sentence=sentence)
+
+    @durable.step
+    async def retire_the_cooled(self) -> None:
+        """Stop the instances that nobody will roll back to at once any more."""
+        await retire_cooled(self._on)
+
+    @durable.step
+    async def withdraw(self, deployment: str, why: str) -> Outcome:
+        """Leave everything as it was before: the old release serves, the new one is gone."""
+        on, entry = self._on, await entry_of(self._on, deployment)
+        live = await on.deployments.live(entry.app, entry.environment)
+        if live and live.id == deployment:
+            return Outcome(good=True, sentence=f"{live.sentence} But then: {why}")
+        parts = [(await entry_of(on, live.id)).part(1000)] if live else []
+        await on.traffic.share(entry.site, parts)
+        if entry.deployment.served_by == deployment:
+            await take_down(on, entry.app, entry.environment, deployment)
+        kept = f"keeps {live.version}" if live else "has no release"
+        sentence = f"{entry.environment} {kept}: {entry.release.version} was not deployed. {why}"
+        await on.deployments.end(deployment, "failed", sentence)
+        await self._say(entry, sentence)
+        await telling.tell(on, entry.deployment, "deployment.failed", sentence)
+        return Outcome(good=False, sentence=sentence)
+
+    async def _must_contain(self, entry: Entry, live: Deployment) -> None:
+        on = self._on
+        served = await on.releases.get(live.release)
+        contains = await on.sources.contains(entry.app, served.commit, entry.release.commit)
+        model.may_follow(entry.release, served, contains_live=contains)
+
+    async def _must_be_approved(self, entry: Entry) -> None:
+        if entry.site.policy.approvals == 0:
+            return
+        decision = await Promoting(self._on).decide(entry.release, entry.environment)
+        if not decision.enough:
+            raise errors.Refused(*decision.sentences)
+
+    async def _target(self, entry: Entry) -> Deployment:
+        """The deployment of the release that was asked for, the latest that was live."""
+        history = await self._on.deployments.list(
+            entry.app, entry.environment, release=entry.release.id, states=model.EVER_LIVE
+        )
+        if not history:
+            raise errors.Refused(f"{entry.release.version} was never live in {entry.environment}.")
+        warm = [one for one in history if one.state in {"warm", "rolled_back"}]
+        return (warm or list(history))[0]
+
+    async def _instances(self, app: str, environment: str, deployment: str) -> list[Instance]:
+        running = await self._on.instances.running(app, environment)
+        return [instance for instance in running if instance.deployment == deployment]
+
+    async def _judge(self, entry: Entry, gate: str, sentence: str) -> None:
+        await self._on.releases.judge(
+            entry.release.id, entry.environment, gate, open=True, sentence=sentence
+        )
+        await self._say(entry, sentence)
+
+    async def _say(self, entry: Entry, sentence: str) -> None:
+        """Show a sentence to those who follow the run that made the release."""
+        step = f"{entry.deployment.kind} {entry.environment}"
+        await self._on.logs.write(entry.release.run, step, sentence)
+
+
+async def retire_cooled(on: Platform) -> None:
+    """Take down every warm deployment whose time is over."""
+    for cooled in await on.deployments.cooled(clock.now()):
+        live = await on.deployments.live(cooled.app, cooled.environment)
+        if live is None or live.served_by != cooled.served_by:
+            await take_down(on, cooled.app, cooled.environment, cooled.served_by)
+        await on.deployments.end(cooled.id, "retired", cooled.sentence)
+
+
+async def take_down(on: Platform, app: str, environment: str, deployment: str) -> None:
+    """Forget a deployment's pool, then stop its instances: no request is cut."""
+    await on.traffic.remove(app, environment, deployment)
+    for instance in await on.instances.running(app, environment):
+        if instance.deployment == deployment:
+            await on.instances.stop(instance)
+
+
+def _stages(deployment: Deployment) -> tuple[Stage, ...]:
+    total = len(deployment.plan)
+    return tuple(
+        Stage(name=f"{index + 1} of {total}", index=index, per_mille=per_mille)
+        for index, per_mille in model.stages(deployment.plan, done=deployment.stage)
+    )
+
+
+def _arrival(entry: Entry, live: Deployment | None) -> str:
+    if entry.deployment.kind == "rollback":
+        taken = f": {live.version} was taken back" if live else ""
+        return f"{entry.environment} serves {entry.release.version} again{taken}."
+    instead = f" instead of {live.version}" if live else ""
+    return f"{entry.environment} serves {entry.release.version}{instead}."

@@ -1,0 +1,49 @@
+"""Names of workflows, queues and messages, and how each workflow is started."""
+
+from __future__ import annotations
+
+from shipway.kit import durable
+from shipway.releases.model import Deployment
+
+DELIVER, DEPLOY, ROLL_BACK, PROMOTE = "deliver", "deploy", "roll_back", "promote"
+
+RUNS = durable.Queue(name="runs", at_once=2)
+"""Runs: two at once, so that a quick one need not wait for a long one."""
+ENVIRONMENTS = durable.Queue(name="environments", one_per_lane=True)
+"""Deployments: one at a time in each environment of each app."""
+PROMOTIONS = durable.Queue(name="promotions")
+"""Releases that wait for approval: any number, and none holds an environment."""
+
+QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS)
+
+STAGING, PRODUCTION = "staging", "production"
+
+
+def delivery(run: str) -> durable.Start:
+    return durable.Start(workflow=DELIVER, id=run, request={"run": run}, queue=RUNS.name)
+
+
+def promotion(app: str, release: str, environment: str) -> durable.Start:
+    return durable.Start(
+        workflow=PROMOTE,
+        id=promotion_id(release, environment),
+        request={"app": app, "release": release, "environment": environment},
+        queue=PROMOTIONS.name,
+    )
+
+
+def promotion_id(release: str, environment: str) -> str:
+    return f"promote:{release}:{environment}"
+
+
+def deployment(asked: Deployment) -> durable.Start:
+    """A rollback goes before every deployment that waits."""
+    rollback = asked.kind == "rollback"
+    return durable.Start(
+        workflow=ROLL_BACK if rollback else DEPLOY,
+        id=asked.id,
+        request={"deployment": asked.id},
+        queue=ENVIRONMENTS.name,
+        lane=f"{asked.app}/{asked.environment}",
+        priority=durable.URGENT if rollback else durable.NORMAL,
+    )

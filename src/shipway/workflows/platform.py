@@ -1,0 +1,45 @@
+"""All that the workflows act on. `wiring` fills it with the real parts, tests with fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shipway.access.approvals import Approvals
+from shipway.access.people import People
+from shipway.builds.logs import Logs
+from shipway.builds.records import Runs
+from shipway.builds.sources import Sources
+from shipway.builds.steps import Builder
+from shipway.database.clusters import Clusters
+from shipway.database.migrations import Migrations
+from shipway.environments.apps import Apps
+from shipway.environments.variables import Variables
+from shipway.health.outbox import Outbox
+from shipway.kit.blobs import Blobs
+from shipway.kit.settings import Settings
+from shipway.releases.records import Deployments, Releases
+from shipway.runtime.instances import Instances
+from shipway.workflows.traffic import Traffic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """The contexts, each already bound to its ports."""
+
+    settings: Settings
+    apps: Apps
+    variables: Variables
+    people: People
+    approvals: Approvals
+    runs: Runs
+    sources: Sources
+    builder: Builder
+    logs: Logs
+    blobs: Blobs
+    releases: Releases
+    deployments: Deployments
+    instances: Instances
+    clusters: Clusters
+    migrations: Migrations
+    traffic: Traffic
+    outbox: Outbox

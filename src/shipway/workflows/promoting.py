@@ -1,0 +1,127 @@
+"""The steps of `promote`."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from shipway.access import model as access
+from shipway.environments import policy
+from shipway.kit import clock, durable
+from shipway.releases.model import Release
+from shipway.workflows import names, telling
+from shipway.workflows.outcome import Outcome
+from shipway.workflows.platform import Platform
+
+EXPIRY = datetime.timedelta(days=30)
+"""A release that nobody approves in this time has to be delivered again."""
+
+LOOK_AGAIN = datetime.timedelta(hours=1)
+"""Approvals are counted again this often: an author's own yes counts only after a delay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """A release on its way to an environment that asks for approvals."""
+
+    app: str
+    release: str
+    environment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """Whether the approvals are enough; ``patience`` is how many seconds to wait for more."""
+
+    enough: bool
+    sentence: str
+    patience: float
+
+
+class Promoting:
+    """The steps of `promote`, each safe to run twice."""
+
+    def __init__(self, on: Platform) -> None:
+        self._on = on
+
+    @durable.step
+    async def count_approvals(self, promotion: Promotion) -> Count:
+        release = await self._on.releases.get(promotion.release)
+        decision = await self.decide(release, promotion.environment)
+        await self._on.releases.judge(
+            release.id,
+            promotion.environment,
+            "approved",
+            open=decision.enough,
+            sentence=decision.sentence,
+            evidence={"approvals": list(decision.counted)},
+        )
+        return Count(
+            enough=decision.enough,
+            sentence=decision.sentence,
+            patience=LOOK_AGAIN.total_seconds(),
+        )
+
+    async def decide(self, release: Release, environment: str) -> access.Decision:
+        """Judge the approvals that there are by the policy in force."""
+        on = self._on
+        in_force = await self._policy(release, environment)
+        given = await on.approvals.of(release.id, environment)
+        return access.enough(
+            given,
+            access.Rule(count=in_force.approvals, approve_own=in_force.approve_own),
+            authors=frozenset(release.authors),
+            approvers=await on.people.approvers(),
+            ready_since=release.created,
+            now=clock.now(),
+        )
+
+    async def _policy(self, release: Release, environment: str) -> policy.Policy:
+        """The policy of the shipway.toml in force: a release cannot weaken its own gates."""
+        product = await self._on.apps.product(release.app)
+        file = product.environments.get(environment) if product else None
+        return policy.in_force(environment, file.policy if file else None).policy
+
+    @durable.step
+    async def has_expired(self, promotion: Promotion) -> bool:
+        release = await self._on.releases.get(promotion.release)
+        return clock.now() > release.created + EXPIRY
+
+    @durable.step
+    async def expire(self, promotion: Promotion) -> Outcome:
+        release = await self._on.releases.get(promotion.release)
+        sentence = (
+            f"{release.version} waited {EXPIRY.days} days for approval in"
+            f" {promotion.environment}; push again to deliver it."
+        )
+        await self._on.releases.set_state(release.id, "refused")
+        await telling.tell(self._on, release, "promotion.expired", sentence)
+        return Outcome(good=False, sentence=sentence)
+
+    @durable.step
+    async def tag(self, promotion: Promotion) -> str:
+        """Tag the commit with the version, unless it has that tag."""
+        release = await self._on.releases.get(promotion.release)
+        await self._on.sources.tag(release.app, release.version, release.commit, release.changelog)
+        return release.version
+
+    @durable.step
+    async def ask_for_deployment(self, promotion: Promotion) -> durable.Start:
+        release = await self._on.releases.get(promotion.release)
+        by = await self._on.approvals.of(release.id, promotion.environment)
+        asked = await self._on.deployments.ask(
+            id=f"dep_{release.id.removeprefix('rel_')}_{promotion.environment}",
+            release=release,
+            environment=promotion.environment,
+            kind="deploy",
+            by=by[-1].person if by else release.authors[0] if release.authors else "policy",
+            reason="approved",
+        )
+        return names.deployment(asked)
+
+    @durable.step
+    async def fail(self, promotion: Promotion, why: str) -> Outcome:
+        release = await self._on.releases.get(promotion.release)
+        sentence = f"{release.version} was not promoted to {promotion.environment}: {why}"
+        await telling.tell(self._on, release, "promotion.failed", sentence)
+        return Outcome(good=False, sentence=sentence)

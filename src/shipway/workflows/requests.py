@@ -1,0 +1,144 @@
+"""How work is asked for: the record first, then the workflow, which may be asked for twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shipway.access.approvals import Approvals
+from shipway.access.model import Action, Caller
+from shipway.builds.model import MAIN, Push, Run, RunKind, State
+from shipway.builds.records import Pushes, Runs
+from shipway.builds.sources import Sources
+from shipway.environments.apps import Apps
+from shipway.kit import db, durable, errors, ids
+from shipway.releases import model as releases
+from shipway.releases.model import Deployment, Release
+from shipway.releases.records import Deployments, Releases
+from shipway.workflows import names
+
+INTERRUPT = "shipway_interrupt"
+"""The PostgreSQL channel on which the worker is told to end the steps of a workflow."""
+
+
+class Requests:
+    """Everything that people can ask for, with the rule for who may."""
+
+    def __init__(self, database: db.Database, sources: Sources, remote: durable.Remote) -> None:
+        self._db = database
+        self._sources = sources
+        self._remote = remote
+        self._apps = Apps(database)
+        self._pushes = Pushes(database)
+        self._runs = Runs(database)
+        self._approvals = Approvals(database)
+        self._releases = Releases(database)
+        self._deployments = Deployments(database)
+
+    async def pushes_arrived(self, app: str, by: str) -> list[Run]:
+        """Start a run for every branch whose commit is not on record yet.
+
+        The refs are the truth: whether or not the client that pushed is still there.
+        """
+        new = await self._pushes.arrived(app, await self._sources.refs(app), by=by)
+        runs = [await self._run_of(push) for push in new if push.commit]
+        for run in await self._waiting(app, runs):
+            await self._remote.start(names.delivery(run.id))
+        return runs
+
+    async def _run_of(self, push: Push) -> Run:
+        kind = RunKind.FULL if push.branch == MAIN else RunKind.FAST
+        return await self._runs.create(
+            push.app, push.branch, push.commit, push=push.number, kind=kind, by=push.by
+        )
+
+    async def _waiting(self, app: str, new: Sequence[Run]) -> Sequence[Run]:
+        """The new runs, and those that were recorded but never started."""
+        recent = await self._runs.list(app, limit=50)
+        known = {run.id for run in new}
+        return [*new, *(r for r in recent if r.state is State.WAITING and r.id not in known)]
+
+    async def resume(self) -> None:
+        """Start everything that was recorded but never started. May be repeated."""
+        for app in await self._apps.all():
+            await self.pushes_arrived(app.name, by="")
+            asked = await self._deployments.list(app.name, states=("waiting", "running"))
+            for deployment in asked:
+                await self._remote.start(names.deployment(deployment))
+
+    async def cancel(self, run: str, caller: Caller) -> str:
+        """Cancel a run: the step that it is in ends at once. Returns a sentence."""
+        caller.must(Action.CANCEL_RUN)
+        sentence = f"Cancelled by {caller.person}."
+        if not await self._runs.set_state(run, State.CANCELLED, sentence):
+            found = await self._runs.get(run)
+            raise errors.Conflict(f"{run} has ended already: {found.sentence}")
+        await self._db.rows("select pg_notify(%(channel)s, %(run)s)", channel=INTERRUPT, run=run)
+        return sentence
+
+    async def approve(self, release: str, environment: str, caller: Caller, reason: str) -> str:
+        """Record a person's yes and tell the release that waits for it. Returns a sentence."""
+        caller.must(Action.APPROVE, environment)
+        found = await self._releases.get(release)
+        if found.state != "ready":
+            raise errors.Refused(
+                f"{found.version} is not ready: it is {found.state}.",
+                fix="`shipway releases` shows why.",
+            )
+        await self._approvals.give(found.id, environment, caller.person, reason)
+        workflow = names.promotion(found.app, found.id, environment)
+        await self._remote.start(workflow)
+        await self._remote.send(
+            workflow.id,
+            "approval",
+            {"person": caller.person},
+            key=f"{workflow.id}:{caller.person}:{reason}",
+        )
+        return f"{caller.person} approved {found.version} for {environment}."
+
+    async def deploy(
+        self, app: str, environment: str, release: str, caller: Caller, reason: str
+    ) -> Deployment:
+        """Deploy a release again, for example after a variable has changed."""
+        caller.must(Action.DEPLOY, environment)
+        found = await self._releases.get(release, app=app)
+        self._must_be_ready(found, environment)
+        return await self._ask(found, environment, "deploy", caller, reason)
+
+    async def roll_back(
+        self, app: str, environment: str, to: str, caller: Caller, reason: str
+    ) -> Deployment:
+        """Take back the live release: to the one before, or to a version that was live."""
+        caller.must(Action.DEPLOY, environment)
+        live = await self._deployments.live(app, environment)
+        history = await self._deployments.list(
+            app, environment, states=releases.EVER_LIVE, limit=500
+        )
+        target = releases.rollback_target(live, history, to=to)
+        release = await self._releases.get(target.release)
+        return await self._ask(release, environment, "rollback", caller, reason)
+
+    async def _ask(
+        self,
+        release: Release,
+        environment: str,
+        kind: releases.DeploymentKind,
+        caller: Caller,
+        reason: str,
+    ) -> Deployment:
+        asked = await self._deployments.ask(
+            id=ids.new("dep"),
+            release=release,
+            environment=environment,
+            kind=kind,
+            by=caller.person,
+            reason=reason,
+        )
+        await self._remote.start(names.deployment(asked))
+        return asked
+
+    @staticmethod
+    def _must_be_ready(release: Release, environment: str) -> None:
+        if environment == names.PRODUCTION and release.state != "ready":
+            raise errors.Refused(
+                f"{release.version} is not ready for production: it is {release.state}."
+            )

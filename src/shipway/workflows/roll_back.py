@@ -1,0 +1,26 @@
+"""The release before comes back: at once while it is warm, from its artifacts later."""
+
+from __future__ import annotations
+
+from shipway.kit import errors
+from shipway.workflows.deploying import Deploying
+from shipway.workflows.outcome import Outcome
+
+
+async def roll_back(deployment: str, do: Deploying) -> Outcome:
+    """Turn the traffic back. The schema stays: what was live before runs on it."""
+    try:
+        way = await do.choose_target(deployment)
+        if not way.warm:
+            await do.unpack(way)
+            await do.start(way)
+            await do.wait_until_ready(way)
+            await do.join_traffic(way)
+        for stage in way.stages:
+            await do.shift(stage, way)
+        await do.verify(way)
+        outcome = await do.settle(way)
+        await do.retire_the_cooled()
+        return outcome
+    except errors.ShipwayError as error:
+        return await do.withdraw(deployment, str(error))
