@@ -36,6 +36,17 @@ NO_DURABILITY = {
 }
 
 
+TIERS = ("unit", "architecture", "contracts", "integration", "stories", "chaos")
+"""The folders of the tests, the quick ones first: what is broken is heard of early."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run one tier after the other; within each the order stays random."""
+    here = pathlib.Path(__file__).parent
+    items.sort(key=lambda item: TIERS.index(item.path.relative_to(here).parts[0]))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

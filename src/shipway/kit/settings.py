@@ -28,8 +28,11 @@ class Settings(pydantic_settings.BaseSettings):
     intake_port: int = 7701
     """Web exports are served here, on loopback."""
     http_port: int = 80
+    """The edge sends who comes here on to https."""
     https_port: int = 443
+    """The edge serves every app here."""
     edge_admin_port: int = 7702
+    """Envoy is asked here how it does, on loopback."""
     edge_address: str = "0.0.0.0"  # noqa: S104 -- the edge is what the world talks to
     """The address that the edge listens on."""
     instance_ports: tuple[int, int] = (20000, 29999)
@@ -43,6 +46,7 @@ class Settings(pydantic_settings.BaseSettings):
     smtp_url: str = ""
     """smtp://user:password@host:587 for e-mail notifications."""
     mail_from: str = "shipway@localhost"
+    """The sender of e-mail notifications."""
     warm_seconds: int = 3600
     """How long the release before stays running, for a rollback in an instant."""
 
