@@ -116,7 +116,7 @@ class Admin:
         for name, version in versions.items():
             current = now.get(name, Subscription())
             if current.refused > before.get(name, Subscription()).refused:
-                reasons = " ".join(await self.refusals()) or "Its log says why."
+                reasons = " ".join(dict.fromkeys(await self.refusals())) or "Its log says why."
                 raise errors.Failed(f"Envoy refused the new table ({name}). {reasons}")
             if current.version != version:
                 return False

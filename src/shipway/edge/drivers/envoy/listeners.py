@@ -20,6 +20,10 @@ Json = dict[str, Any]
 UNKNOWN_HOST = "unknown-host.invalid"
 """The name in the certificate that is shown to who asks for a host that is not served."""
 
+NOBODY = {"address_prefix": "255.255.255.255", "prefix_len": 32}
+"""Whose requests Envoy takes as internal, with the right to steer it by headers. An empty list
+would stand for every private address."""
+
 BUFFER_BYTES = 256 * 1024
 """What a connection may hold in memory for either side."""
 
@@ -30,7 +34,7 @@ ACCESS_LOG = {
     "method": "%REQ(:METHOD)%",
     "host": "%REQ(:AUTHORITY)%",
     # Without the query, which may hold tokens.
-    "path": "%PATH(NQ:ORIG)%",
+    "path": "%PATH(NQ)%",
     "protocol": "%PROTOCOL%",
     "tls": "%DOWNSTREAM_TLS_VERSION%",
     "status": "%RESPONSE_CODE%",
@@ -166,10 +170,9 @@ def _connection_manager(places: Places, routing: Json) -> Json:
         **routing,
         http_filters=[_router()],
         early_header_mutation_extensions=[_distrust()],
-        # The edge is what the client connects to: its address is the peer's, and nothing that
-        # arrives is from inside.
+        # The edge is what the client connects to: its address is the peer's.
         use_remote_address=True,
-        internal_address_config={"cidr_ranges": []},
+        internal_address_config={"cidr_ranges": [NOBODY]},
         always_set_request_id_in_response=True,
         server_name="shipway",
         normalize_path=True,
