@@ -1,3 +1,4 @@
+import { API_ADDRESS } from '@/api/address';
 import { ApiError, request, toMessage } from '@/api/request';
 
 function answerWith(status: number, body: string | null): jest.Mock {
@@ -10,7 +11,7 @@ test('a request carries the token and the body', async () => {
   const fetch = answerWith(201, '{"id": 1}');
   await expect(request('POST', '/notes', { token: 'abc', body: { title: 'Milk' } })).resolves.toEqual({ id: 1 });
   expect(fetch).toHaveBeenCalledWith(
-    'http://localhost:5000/notes',
+    `${API_ADDRESS}/notes`,
     expect.objectContaining({
       method: 'POST',
       headers: { Authorization: 'Bearer abc', 'Content-Type': 'application/json' },

@@ -23,8 +23,8 @@ export function chromiumArguments({ resolve }: Parameters, trustedKeys: string[]
 }
 
 /**
- * Whether Chromium can build its own sandbox. It needs a user namespace and refuses to run as root; inside
- * Shipway's sandbox, which forbids the first, Shipway's walls are the ones that hold.
+ * Whether Chromium can build its own sandbox: not as root, and not where user namespaces are forbidden, as
+ * they may be inside another sandbox. Then it runs without, and the walls around it are the ones that hold.
  */
 export function canSandbox(): boolean {
   const isRoot = process.getuid?.() === 0;

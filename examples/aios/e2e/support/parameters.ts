@@ -6,7 +6,7 @@ export interface Parameters {
   apiUrl: URL;
   /** Where a host is reached when its name does not resolve, as `host:port` to `address`. */
   resolve: ReadonlyMap<string, string>;
-  /** The certificate of the local authority that signed the certificates of both. */
+  /** The certificate of the local authority that signed those of both; absent when a public one did. */
   caFile?: string;
   /** The folder for screenshots and traces. */
   output: string;
@@ -18,7 +18,7 @@ export function readParameters(environment: NodeJS.ProcessEnv): Parameters {
     baseUrl: new URL(required(environment, 'E2E_BASE_URL')),
     apiUrl: new URL(required(environment, 'E2E_API_URL')),
     resolve: parseResolve(environment.E2E_RESOLVE ?? ''),
-    caFile: environment.E2E_CA_FILE || environment.NODE_EXTRA_CA_CERTS || undefined,
+    caFile: environment.E2E_CA_FILE || undefined,
     output: environment.E2E_OUTPUT || 'test-results',
     chromium: environment.CHROMIUM || '/usr/bin/chromium',
   };

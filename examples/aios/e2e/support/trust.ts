@@ -32,8 +32,8 @@ function fetchCertificate(target: string, port: number, name: string, authority:
   return new Promise((succeed, fail) => {
     const { host, port: mappedPort } = splitAddress(target, port);
     const socket = connect({ host, port: mappedPort, servername: name, ca: authority });
-    socket.setTimeout(TIMEOUT_MILLISECONDS, () => socket.destroy(new Error(`${name} does not answer at ${target}.`)));
-    socket.once('error', fail);
+    socket.setTimeout(TIMEOUT_MILLISECONDS, () => socket.destroy(new Error(`it does not answer at ${target}`)));
+    socket.once('error', (cause) => fail(new Error(`${name} cannot be trusted: ${cause.message}.`, { cause })));
     socket.once('secureConnect', () => {
       succeed(new X509Certificate(socket.getPeerCertificate().raw));
       socket.end();
@@ -42,7 +42,7 @@ function fetchCertificate(target: string, port: number, name: string, authority:
 }
 
 /** Split `address` or `address:port`; an IPv6 address has its port only after a bracket. */
-export function splitAddress(target: string, port: number): { host: string; port: number } {
+function splitAddress(target: string, port: number): { host: string; port: number } {
   const [, bracketed, plain, given] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(target) ?? [];
   return { host: bracketed ?? plain ?? target, port: given ? Number(given) : port };
 }

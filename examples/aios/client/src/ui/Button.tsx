@@ -4,6 +4,8 @@ import { RADIUS, SPACE, usePalette } from './theme';
 
 interface Props {
   label: string;
+  /** What a screen reader says, when the label alone does not tell which of many it is. */
+  spokenLabel?: string;
   onPress: () => void;
   disabled?: boolean;
   /** A quiet button is for what is done less often than the main thing of the screen. */
@@ -11,10 +13,11 @@ interface Props {
   testID?: string;
 }
 
-export function Button({ label, onPress, disabled = false, quiet = false, testID }: Props) {
+export function Button({ label, spokenLabel = label, onPress, disabled = false, quiet = false, testID }: Props) {
   const palette = usePalette();
   return (
     <Pressable
+      accessibilityLabel={spokenLabel}
       accessibilityRole="button"
       accessibilityState={{ disabled }}
       disabled={disabled}

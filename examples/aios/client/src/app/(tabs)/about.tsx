@@ -55,5 +55,5 @@ const styles = StyleSheet.create({
   row: { flexDirection: 'row', gap: 12, justifyContent: 'space-between' },
   text: { fontSize: 16 },
   title: { fontSize: 18, fontWeight: '600' },
-  value: { flexShrink: 1, textAlign: 'right' },
+  value: { flex: 1, textAlign: 'right' },
 });

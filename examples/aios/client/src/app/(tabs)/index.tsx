@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { StyleSheet, Text } from 'react-native';
+import { StyleSheet, Text, View } from 'react-native';
 
 import type { Note, NoteValues } from '@/api/types';
 import { useRecords } from '@/records/useRecords';
@@ -52,14 +52,17 @@ function NoteCard({ note, onDelete }: { note: Note; onDelete: () => void }) {
   const palette = usePalette();
   return (
     <Card testID="note">
-      <Text style={[styles.title, { color: palette.text }]}>{note.title}</Text>
+      <View style={styles.row}>
+        <Text style={[styles.title, { color: palette.text }]}>{note.title}</Text>
+        <Button label="Delete" onPress={onDelete} quiet spokenLabel={`Delete “${note.title}”`} testID="delete-note" />
+      </View>
       {note.body ? <Text style={[styles.body, { color: palette.faint }]}>{note.body}</Text> : null}
-      <Button label={`Delete “${note.title}”`} onPress={onDelete} quiet testID="delete-note" />
     </Card>
   );
 }
 
 const styles = StyleSheet.create({
   body: { fontSize: 16, lineHeight: 22 },
-  title: { fontSize: 18, fontWeight: '600' },
+  row: { alignItems: 'center', flexDirection: 'row' },
+  title: { flex: 1, fontSize: 18, fontWeight: '600' },
 });

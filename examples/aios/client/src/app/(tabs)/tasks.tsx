@@ -1,15 +1,15 @@
 import { useState } from 'react';
-import { Pressable, StyleSheet, Text, View } from 'react-native';
+import { StyleSheet, View } from 'react-native';
 
 import type { Task, TaskValues } from '@/api/types';
 import { useRecords } from '@/records/useRecords';
 import { Button } from '@/ui/Button';
 import { Card } from '@/ui/Card';
+import { Checkbox } from '@/ui/Checkbox';
 import { Field } from '@/ui/Field';
 import { Problem } from '@/ui/Problem';
 import { RecordList } from '@/ui/RecordList';
 import { Screen } from '@/ui/Screen';
-import { SPACE, usePalette } from '@/ui/theme';
 
 export default function TasksScreen() {
   const { items, loading, problem, loadMore, refresh, add, replace, remove } = useRecords<TaskValues, Task>('/tasks');
@@ -58,30 +58,14 @@ function TaskForm({ onAdd }: { onAdd: (values: TaskValues) => Promise<boolean> }
 }
 
 function TaskCard({ task, onToggle, onDelete }: { task: Task; onToggle: () => void; onDelete: () => void }) {
-  const palette = usePalette();
   return (
     <Card testID="task">
-      <Pressable
-        accessibilityLabel={task.title}
-        accessibilityRole="checkbox"
-        accessibilityState={{ checked: task.done }}
-        aria-checked={task.done}
-        onPress={onToggle}
-        style={styles.row}
-      >
-        <View style={[styles.box, { borderColor: palette.accent }, task.done && { backgroundColor: palette.accent }]} />
-        <Text style={[styles.title, { color: task.done ? palette.faint : palette.text }, task.done && styles.done]}>
-          {task.title}
-        </Text>
-      </Pressable>
-      <Button label={`Delete “${task.title}”`} onPress={onDelete} quiet testID="delete-task" />
+      <View style={styles.row}>
+        <Checkbox checked={task.done} label={task.title} onPress={onToggle} />
+        <Button label="Delete" onPress={onDelete} quiet spokenLabel={`Delete “${task.title}”`} testID="delete-task" />
+      </View>
     </Card>
   );
 }
 
-const styles = StyleSheet.create({
-  box: { borderRadius: 6, borderWidth: 2, height: 24, width: 24 },
-  done: { textDecorationLine: 'line-through' },
-  row: { alignItems: 'center', flexDirection: 'row', gap: SPACE.medium, minHeight: 44 },
-  title: { flex: 1, fontSize: 17 },
-});
+const styles = StyleSheet.create({ row: { alignItems: 'center', flexDirection: 'row' } });
