@@ -6,6 +6,7 @@ import collections
 import fractions
 import ipaddress
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class Route:
     ``tls`` False serves plain HTTP only; True serves HTTPS, and plain HTTP is redirected.
     ``hsts`` adds Strict-Transport-Security; ``minimum_tls`` is ``"1.2"`` or ``"1.3"``.
     ``timeout_seconds`` bounds silence, not length: a request ends when nothing has moved in
-    either direction for so long.
+    either direction for so long; 0 lets it be silent for ever.
     """
 
     host: str
@@ -153,8 +154,8 @@ def _route_problems(route: Route, pools: set[str]) -> Iterator[str]:
         yield f"{route.host!r} is not the name of a host in lower case."
     if route.minimum_tls not in {"1.2", "1.3"}:
         yield f"The minimum TLS version of {route.host} is {route.minimum_tls!r}, not 1.2 or 1.3."
-    if route.timeout_seconds <= 0:
-        yield f"The time-out of {route.host} is not above zero."
+    if not 0 <= route.timeout_seconds < math.inf:
+        yield f"The time-out of {route.host} is {route.timeout_seconds:g} seconds."
     yield from _share_problems(route, pools)
 
 

@@ -20,7 +20,7 @@ class Tables:
     def __init__(self, database: db.Database) -> None:
         self._db = database
 
-    async def set_route(self, app: str, environment: str, routes: Sequence[Route]) -> None:
+    async def set_routes(self, app: str, environment: str, routes: Sequence[Route]) -> None:
         """Make these the routes of the environment, and remove its others. May be repeated.
 
         Raises `errors.Conflict` when a host is served for somebody else, and `errors.Refused`
@@ -58,7 +58,7 @@ class Tables:
     async def remove(self, app: str, environment: str) -> None:
         """Remove all routes and pools of an environment. May be repeated."""
         async with self._db.transaction():
-            await self.set_route(app, environment, ())
+            await self.set_routes(app, environment, ())
             for pool in await self.pools(app, environment):
                 await self.remove_pool(pool.name)
 

@@ -18,7 +18,7 @@ create table edge.routes (
     tls boolean not null,
     hsts boolean not null,
     minimum_tls text not null check (minimum_tls in ('1.2', '1.3')),
-    timeout_seconds double precision not null check (timeout_seconds > 0)
+    timeout_seconds double precision not null check (timeout_seconds >= 0)
 );
 
 create index on edge.routes (app, environment);

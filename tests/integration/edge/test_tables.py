@@ -28,7 +28,7 @@ async def test_what_is_set_is_in_the_table(database: db.Database) -> None:
     for _ in range(2):
         await tables.set_pool("aios", "staging", BLUE)
         await tables.set_pool("aios", "staging", GREEN)
-        await tables.set_route("aios", "staging", [route(BLUE, GREEN), web])
+        await tables.set_routes("aios", "staging", [route(BLUE, GREEN), web])
     expected = (web, route(BLUE, GREEN))
     assert await tables.routes("aios", "staging") == tuple(sorted(expected, key=lambda r: r.host))
     assert await tables.table() == Table(await tables.routes("aios", "staging"), (BLUE, GREEN))
@@ -37,18 +37,18 @@ async def test_what_is_set_is_in_the_table(database: db.Database) -> None:
 async def test_routes_that_are_no_longer_set_are_gone(database: db.Database) -> None:
     tables = Tables(database)
     await tables.set_pool("aios", "staging", BLUE)
-    await tables.set_route("aios", "staging", [route(BLUE), route(BLUE, host="b.localhost")])
-    await tables.set_route("aios", "staging", [route(BLUE)])
+    await tables.set_routes("aios", "staging", [route(BLUE), route(BLUE, host="b.localhost")])
+    await tables.set_routes("aios", "staging", [route(BLUE)])
     assert [found.host for found in (await tables.table()).routes] == ["api.aios.localhost"]
 
 
 async def test_a_host_of_another_app_is_refused_and_nothing_changes(database: db.Database) -> None:
     tables = Tables(database)
     await tables.set_pool("aios", "staging", BLUE)
-    await tables.set_route("aios", "staging", [route(BLUE)])
+    await tables.set_routes("aios", "staging", [route(BLUE)])
     await tables.set_pool("other", "staging", Pool(name="other", endpoints=()))
     with pytest.raises(errors.Conflict, match="already served for aios staging"):
-        await tables.set_route("other", "staging", [route(BLUE)])
+        await tables.set_routes("other", "staging", [route(BLUE)])
     with pytest.raises(errors.Conflict, match="belongs to another"):
         await tables.set_pool("other", "staging", BLUE)
     assert await tables.routes("other", "staging") == ()
@@ -57,7 +57,7 @@ async def test_a_host_of_another_app_is_refused_and_nothing_changes(database: db
 async def test_a_pool_with_a_share_stays(database: db.Database) -> None:
     tables = Tables(database)
     await tables.set_pool("aios", "staging", BLUE)
-    await tables.set_route("aios", "staging", [route(BLUE)])
+    await tables.set_routes("aios", "staging", [route(BLUE)])
     with pytest.raises(errors.Conflict, match=r"still has a share of api\.aios\.localhost"):
         await tables.remove_pool(BLUE.name)
     await tables.remove("aios", "staging")
@@ -68,7 +68,7 @@ async def test_a_pool_with_a_share_stays(database: db.Database) -> None:
 
 async def test_a_route_to_a_missing_pool_is_refused(database: db.Database) -> None:
     with pytest.raises(errors.Refused, match="no such pool"):
-        await Tables(database).set_route("aios", "staging", [route(BLUE)])
+        await Tables(database).set_routes("aios", "staging", [route(BLUE)])
     assert await Tables(database).table() == Table()
 
 
@@ -76,7 +76,7 @@ async def test_a_change_is_in_force_when_its_block_ends(database: db.Database) -
     edge = FakeEdge()
     async with Steering(database, edge).change() as tables:
         await tables.set_pool("aios", "staging", BLUE)
-        await tables.set_route("aios", "staging", [route(BLUE)])
+        await tables.set_routes("aios", "staging", [route(BLUE)])
         assert edge.applied == []
     assert edge.table == await Tables(database).table()
     assert edge.table.pools == (BLUE,)
@@ -87,14 +87,14 @@ async def test_a_change_that_the_edge_refuses_leaves_the_rows(database: db.Datab
     steering = Steering(database, edge)
     async with steering.change() as tables:
         await tables.set_pool("aios", "staging", BLUE)
-        await tables.set_route("aios", "staging", [route(BLUE)])
+        await tables.set_routes("aios", "staging", [route(BLUE)])
     edge.ill = set(GREEN.endpoints)
     before = await Tables(database).table()
 
     async def turn() -> None:
         async with steering.change() as tables:
             await tables.set_pool("aios", "staging", GREEN)
-            await tables.set_route("aios", "staging", [route(GREEN)])
+            await tables.set_routes("aios", "staging", [route(GREEN)])
 
     with pytest.raises(errors.Failed):
         await turn()
