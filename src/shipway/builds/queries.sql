@@ -92,13 +92,14 @@ update builds.results
 returning *;
 
 -- keep_result --
-insert into builds.results (app, key, trusted, step, run, artifacts, facts, seconds, folder)
+insert into builds.results
+    (app, key, trusted, step, run, artifacts, facts, seconds, folder, trees)
 values (%(app)s, %(key)s, %(trusted)s, %(step)s, %(run)s, %(artifacts)s, %(facts)s,
-        %(seconds)s, %(folder)s)
+        %(seconds)s, %(folder)s, %(trees)s)
 on conflict (app, key, trusted) do update
    set step = excluded.step, run = excluded.run, artifacts = excluded.artifacts,
        facts = excluded.facts, seconds = excluded.seconds, folder = excluded.folder,
-       made = now(), used = now();
+       trees = excluded.trees, made = now(), used = now();
 
 -- stale_folders --
 -- Installed dependencies that newer ones have replaced and that nobody has used for an hour.

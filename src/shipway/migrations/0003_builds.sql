@@ -54,6 +54,7 @@ create table builds.results (
     facts jsonb not null,
     seconds double precision not null,
     folder text not null default '',
+    trees jsonb not null default '[]',
     made timestamptz not null default now(),
     used timestamptz not null default now(),
     primary key (app, key, trusted)

@@ -1,0 +1,168 @@
+"""One recipe for each kind of step."""
+
+from __future__ import annotations
+
+import glob
+import json
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from . import client, inputs, pack, postgres, program, python_server
+from .program import StepFailed
+
+BOX = pathlib.Path("/box")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The step, as the worker hands it over. Paths are relative to the repository."""
+
+    kind: str
+    folder: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    inputs: Sequence[str]
+    services: Sequence[str]
+    produces: Sequence[str]
+    details: Mapping[str, str]
+    brought: Sequence[str]
+    """Folders of an earlier install that this one goes on from."""
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What came of it. ``artifacts`` maps names to files in ``out``."""
+
+    artifacts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    trees: list[str] = field(default_factory=list)
+
+
+def perform(spec: Spec, box: pathlib.Path = BOX) -> Outcome:
+    """Follow the recipe of a step. Raises `StepFailed`."""
+    inputs.lay_out(box / "commit", spec.inputs, box / "src")
+    if not (box / "src" / spec.folder).is_dir():
+        raise StepFailed(f"The commit has no folder {spec.folder}: correct it in shipway.toml.")
+    return RECIPES[spec.kind](spec, box)
+
+
+def install(spec: Spec, box: pathlib.Path) -> Outcome:
+    src = box / "src"
+    inputs.bring(spec.brought, box / "needs", src)
+    program.run(spec.argv, src / spec.folder, spec.env)
+    program.end_leftovers()
+    return Outcome(trees=inputs.made(src, box / "commit"))
+
+
+def test(spec: Spec, box: pathlib.Path) -> Outcome:
+    if "postgres" not in spec.services:
+        _test(spec, box, spec.env, spared=0)
+        return Outcome()
+    with postgres.running(box / "scratch") as cluster:
+        _test(spec, box, {**spec.env, "DB_URL": cluster.url}, spared=cluster.pid)
+    return Outcome()
+
+
+def _test(spec: Spec, box: pathlib.Path, env: Mapping[str, str], *, spared: int) -> None:
+    """Run a suite. One that ends while its processes go on has not tested what they do."""
+    program.run(spec.argv, box / "src" / spec.folder, env)
+    if left := program.end_leftovers(spared):
+        raise StepFailed(
+            f"The command ended well but left {len(left)} running: {', '.join(left[:5])}. "
+            "It must wait for what it starts."
+        )
+
+
+def wheels(spec: Spec, box: pathlib.Path) -> Outcome:
+    folder = box / "src" / spec.folder
+    python_server.fetch(folder, box / "scratch")
+    made = (folder / python_server.WHEELS).relative_to(box / "src")
+    return Outcome(trees=[made.as_posix()])
+
+
+def python_server_(spec: Spec, box: pathlib.Path) -> Outcome:
+    target = box / "out" / "server.pyz"
+    folder = box / "src" / spec.folder
+    python_server.build(folder, spec.details["entry"], box / "scratch", target)
+    return Outcome(artifacts={"server": target.name}, facts=python_server.facts())
+
+
+def node_server(spec: Spec, box: pathlib.Path) -> Outcome:
+    """Bundle with the app's own esbuild, else with the platform's. CommonJS runs from one file
+    whatever package.json says."""
+    folder = box / "src" / spec.folder
+    own = folder / "node_modules" / ".bin" / "esbuild"
+    esbuild = str(own if own.exists() else box / "tools" / "bin" / "esbuild")
+    version = program.output_of(("node", "--version"), folder).strip()
+    flags = (
+        "--bundle", "--platform=node", f"--target=node{version.removeprefix('v')}",
+        "--format=cjs", "--legal-comments=none", "--log-level=warning",
+        "--define:import.meta.url=__shipway_url",
+        "--banner:js=const __shipway_url=require('url').pathToFileURL(__filename).href;",
+    )  # fmt: skip
+    target = box / "out" / "server.js"
+    program.run((esbuild, spec.details["entry"], *flags, f"--outfile={target}"), folder)
+    return Outcome(artifacts={"server": target.name}, facts={"node": version})
+
+
+def command_server(spec: Spec, box: pathlib.Path) -> Outcome:
+    folder = box / "src" / spec.folder
+    program.run(spec.argv, folder, spec.env)
+    made = folder / spec.details["output"]
+    if made.is_symlink() or not made.is_file():
+        raise StepFailed(f"The command has not made the file {spec.details['output']}.")
+    shutil.copyfile(made, box / "out" / "server")
+    return Outcome(artifacts={"server": "server"})
+
+
+def migrations(spec: Spec, box: pathlib.Path) -> Outcome:
+    folder = box / "src" / spec.folder
+    paths: list[pathlib.Path] = []
+    committed = [path.name for path in (box / "commit" / spec.folder).iterdir()]
+    for pattern in spec.details["files"].splitlines() or committed:
+        found = glob.glob(str(folder / pattern), recursive=True)  # noqa: PTH207 -- follows links to folders
+        if not found:
+            raise StepFailed(f"database.files: nothing is called {pattern} in {spec.folder}.")
+        paths.extend(map(pathlib.Path, found))
+    pack.pack(folder, paths, box / "out" / "migrations.tar")
+    return Outcome(artifacts={"migrations": "migrations.tar"})
+
+
+def fingerprints(spec: Spec, box: pathlib.Path) -> Outcome:
+    outcome = Outcome()
+    for platform in spec.details["platforms"].split():
+        file = f"fingerprint.{platform}.json"
+        folder = box / "src" / spec.folder
+        hash_ = client.fingerprint(folder, platform, box / "out" / file)
+        outcome.facts[f"fingerprint.{platform}"] = hash_
+        outcome.artifacts[f"fingerprint.{platform}"] = file
+    return outcome
+
+
+def export(spec: Spec, box: pathlib.Path) -> Outcome:
+    folder = box / "src" / spec.folder
+    made = client.export(folder, spec.details["platform"], spec.env, box / "scratch")
+    client.pack_export(made, box / "out" / "export.tar", box / "out" / "maps.tar")
+    files = {name: "maps.tar" if name.endswith(".maps") else "export.tar" for name in spec.produces}
+    version = client.hermes_version(made)
+    return Outcome(artifacts=files, facts={"hermes": version} if version else {})
+
+
+RECIPES: Mapping[str, Callable[[Spec, pathlib.Path], Outcome]] = {
+    "install": install,
+    "test": test,
+    "wheels": wheels,
+    "python server": python_server_,
+    "node server": node_server,
+    "command server": command_server,
+    "migrations": migrations,
+    "fingerprints": fingerprints,
+    "export": export,
+}
+
+
+def read_spec(text: str) -> Spec:
+    """Read a step from JSON."""
+    return Spec(**json.loads(text))
