@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 class Kind(enum.StrEnum):
     """What an owner is for; each has its own OS user when Shipway is root."""
 
+    STEWARD = "steward"
+    """The keeper itself. It takes no orders about itself."""
     API = "api"
     WORKER = "worker"
     INTAKE = "intake"
@@ -115,7 +117,10 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """A service as it is now. ``pid`` is 0 when it is down; ``restarts`` counts since it was put."""
+    """A service as it is now. ``pid`` is 0 when it is down; ``restarts`` counts since it was put.
+
+    ``orphans`` are ids of processes of this service whose supervisor has died: they may serve on.
+    """
 
     name: str
     owner: Owner
@@ -124,6 +129,7 @@ class Observed:
     since: datetime.datetime
     restarts: int
     wanted_up: bool
+    orphans: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -16,8 +17,9 @@ from shipway.runtime.drivers.tree import Tree
 from shipway.runtime.model import Kind, Observed, Owner, Service, Task
 from shipway.runtime.port import OnLine
 
-_KEEP_GROUP = frozenset({Kind.STORE, Kind.CLUSTER})
-"""PostgreSQL ends its own children; killing them under it would mean a recovery."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_POSTGRES = frozenset({Kind.STORE, Kind.CLUSTER})
+"""PostgreSQL ends its own children; what is left in its group may be another server's."""
 
 
 class LocalKeeper:
@@ -38,14 +40,16 @@ class LocalKeeper:
         self._running: dict[str, asyncio.Task[int]] = {}
 
     async def provide(self, owner: Owner) -> pathlib.Path:
+        """See the port. Folders above the owner's are traversed by all and read by none."""
         folder = self._folder(owner)
         await self.users.ensure(owner, folder)
-        for place in (folder.parent, self._logs("")):
+        for place in (folder.parent, self.log_folder("")):
             place.mkdir(parents=True, exist_ok=True, mode=0o711)
-        if not folder.exists():
-            folder.mkdir(mode=0o700)
-            os.chown(folder, *self.users.ids(owner))
-            folder.chmod(0o750)
+        _make(folder, self.users.ids(owner), mode=0o750)
+        if owner.kind in _POSTGRES:
+            sockets = pathlib.Path(owner.sockets(str(self._home)))
+            sockets.parent.mkdir(exist_ok=True, mode=0o755)
+            _make(sockets, self.users.ids(owner), mode=0o755)
         return folder
 
     async def withdraw(self, owner: Owner) -> None:
@@ -55,6 +59,8 @@ class LocalKeeper:
                 f"{owner.slug} still has services: {', '.join(kept)}.", fix="Drop them first."
             )
         await asyncio.to_thread(fence.remove_tree, self._folder(owner))
+        if owner.kind in _POSTGRES:
+            await asyncio.to_thread(fence.remove_tree, pathlib.Path(owner.sockets(str(self._home))))
         await self.users.remove(owner)
 
     async def write(self, owner: Owner, path: str, data: bytes, *, mode: int = 0o600) -> None:
@@ -146,10 +152,8 @@ class LocalKeeper:
     async def _plan(self, service: Service) -> definition.Plan:
         folder = await self.provide(service.owner)
         ids = self.users.ids(service.owner)
-        log = self._logs(service.name)
-        if not log.exists():
-            log.mkdir(mode=0o700)
-            os.chown(log, *ids)
+        log = self.log_folder(service.name)
+        _make(log, ids, mode=0o700)
         return definition.Plan(
             service=service,
             becoming=self.users.becoming(service.owner, low_ports=service.bind_low_ports),
@@ -157,7 +161,7 @@ class LocalKeeper:
             ids=ids,
             cwd=folder.joinpath(*fence.parts_of(service.cwd)),
             log=log,
-            end_group=service.owner.kind not in _KEEP_GROUP,
+            end_group=service.owner.kind not in _POSTGRES,
         )
 
     async def drop(self, name: str) -> None:
@@ -165,6 +169,22 @@ class LocalKeeper:
 
     async def signal(self, name: str, signal: str) -> None:
         await self.tree.signal(name, signal)
+
+    async def sweep(self) -> list[str]:
+        """Put right what no supervisor does, and say what was: for the steward, every few seconds.
+
+        A killed s6-svscan is started again. A process whose supervisor was killed is ended, so
+        that its successor gets the port and the files; instances of apps are left serving until
+        the worker has another in their place.
+        """
+        told = ["s6-svscan was down and was started again."] if await self.tree.watch() else []
+        self.tree.quieten()
+        for name in self.tree.names():
+            with contextlib.suppress(errors.NotFound):  # dropped meanwhile
+                if self.tree.about(name).owner.kind is not Kind.SERVER:
+                    ended = await self.tree.end_orphans(name)
+                    told += [f"Process {one.pid} of {name}, an orphan, was ended." for one in ended]
+        return told
 
     async def services(self, prefix: str = "") -> Sequence[Observed]:
         seen = []
@@ -177,12 +197,15 @@ class LocalKeeper:
     async def log_lines(self, name: str, *, last: int = 200) -> Sequence[str]:
         if not definition.NAME.fullmatch(name):
             raise errors.Invalid(f"{name!r} is not a service's name.")
-        return await asyncio.to_thread(logs.tail, self._logs(name), last)
+        return await asyncio.to_thread(logs.tail, self.log_folder(name), last)
 
     def _folder(self, owner: Owner) -> pathlib.Path:
+        if not all(_NAME.fullmatch(part) for part in (owner.app or "x", owner.environment or "x")):
+            raise errors.Invalid(f"{owner.slug!r} is not an owner's name.")
         return self._home / "owners" / owner.slug
 
-    def _logs(self, name: str) -> pathlib.Path:
+    def log_folder(self, name: str) -> pathlib.Path:
+        """Return where a service's log is."""
         return self._home / "logs" / "services" / name
 
     def _artifact(self, source: pathlib.Path) -> str:
@@ -190,6 +213,16 @@ class LocalKeeper:
             return str(source.relative_to(self._home / "artifacts"))
         except ValueError as error:
             raise errors.Refused(f"{source.name} is not an artifact of this Shipway.") from error
+
+
+def _make(folder: pathlib.Path, ids: fence.Ids, *, mode: int) -> None:
+    """Make a folder that belongs to an owner. Its parent is ours, so nobody can come between."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.stat()
+    if (found.st_uid, found.st_gid) != ids:
+        os.chown(folder, *ids)
+    if found.st_mode & 0o7777 != mode:
+        folder.chmod(mode)
 
 
 async def _cancelled(work: asyncio.Task[int]) -> None:

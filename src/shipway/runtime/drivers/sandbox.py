@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shipway.kit import errors
 from shipway.runtime.drivers import fence
-from shipway.runtime.model import Task
+from shipway.runtime.model import Sandbox, Task
 
 BOX = "/box"
 _OPEN = ("--dev-bind", "/", "/", "--proc", "/proc")
@@ -122,17 +122,25 @@ def _boxed(task: Task, view: View, files: Descriptors) -> Iterator[str]:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
     yield from ("--ro-bind-data", files.holding(_PASSWD), "/etc/passwd")
     yield from ("--ro-bind-data", files.holding(_GROUP), "/etc/group")
-    yield from ("--dir", BOX)
-    shown = dict.fromkeys(sandbox.readable, "--ro-bind-fd")
-    shown |= dict.fromkeys(sandbox.writable, "--bind-fd")
-    for parts, way in sorted((fence.parts_of(path), way) for path, way in shown.items()):
+    yield from ("--dir", BOX, "--ro-bind-try", str(view.tools), f"{BOX}/tools")
+    for target, path, way in _mounts(sandbox):
         # By descriptor: a link that an earlier task left there is refused, not followed.
         make = view.ids if way == "--bind-fd" else None
-        shared = files.keep(fence.handle(view.folder, "/".join(parts), make=make))
-        yield from (way, shared, "/".join((BOX, *parts)))
+        shared = files.keep(fence.handle(view.folder, path, make=make))
+        yield from (way, shared, "/".join((BOX, *target)))
     if sandbox.network:
         for file in view.registry.files:
             yield from ("--ro-bind-data", files.holding(file.read_bytes()), _inside(file))
+
+
+def _mounts(sandbox: Sandbox) -> list[tuple[tuple[str, ...], str, str]]:
+    """Return where in the box, which folder of the owner's, and how; outer ones first."""
+    ways = dict.fromkeys(sandbox.readable, "--ro-bind-fd")
+    ways |= dict.fromkeys(sandbox.writable, "--bind-fd")
+    return sorted(
+        (fence.parts_of(sandbox.mounted_as.get(path, path)), path, way)
+        for path, way in ways.items()
+    )
 
 
 def _tool(folder: str) -> tuple[str, ...]:
@@ -145,8 +153,9 @@ def _tool(folder: str) -> tuple[str, ...]:
 
 def _environment(task: Task, view: View) -> dict[str, str]:
     home = "/tmp" if task.sandbox else str(view.folder)  # noqa: S108 -- the sandbox's own
+    tools = f"{BOX}/tools" if task.sandbox else str(view.tools)
     environment = {
-        "PATH": f"{view.tools}/bin:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{tools}/bin:/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": home,
     }

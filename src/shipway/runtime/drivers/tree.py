@@ -12,6 +12,7 @@ import datetime
 import pathlib
 import secrets
 import shlex
+from dataclasses import dataclass
 
 from shipway.kit import clock, command, errors
 from shipway.runtime.drivers import definition, fence, processes
@@ -22,6 +23,14 @@ _PATIENCE = 45.0
 """Seconds on top of a service's grace: the longest back-off, and some."""
 _LONGEST_NOISE = 1024 * 1024
 _MOST_SERVICES = "4000"
+
+
+@dataclass(frozen=True)
+class _Status:
+    up: bool = False
+    pid: int = 0
+    wanted_up: bool = False
+    seconds: int = 0
 
 
 class Tree:
@@ -58,10 +67,21 @@ class Tree:
             return False
         return await _succeeds("s6-svscanctl", "-z", str(self.folder))
 
+    async def rest(self, name: str) -> None:
+        """Stop a service until the tree is watched again."""
+        if self.has(name):
+            await self._stop(self._kept / name, self.about(name).grace, "-d")
+            await self.end_orphans(name)
+
     async def stop_watching(self) -> None:
-        """End s6-svscan, and with it whatever it still keeps."""
+        """End s6-svscan and every supervisor; what they kept starts again with the next `watch`."""
         if await self.is_watched():
             await _s6("s6-svscanctl", "-t", str(self.folder))
+        for name in self.names():
+            kept = self._kept / name
+            if await _succeeds("s6-svok", str(kept)):
+                await self._stop(kept, self.about(name).grace, "-xd")
+                await _succeeds("s6-svc", "-xd", str(kept / "log"))
 
     def quieten(self) -> None:
         """Keep the words of s6-svscan itself from filling the disk."""
@@ -114,9 +134,9 @@ class Tree:
         kept = self._kept / name
         about = self.about(name)
         (kept / "leaving").touch()
-        await _succeeds("s6-ftrig-notify", str(kept / "wake"), "x")
+        await self._wake(name)
         await self._unlink(kept, about.grace)
-        await self.end_orphans(name, spare=0)
+        await self.end_orphans(name)
         gone = self._kept / f".gone-{secrets.token_hex(8)}"
         kept.rename(gone)
         await asyncio.to_thread(fence.remove_tree, gone)
@@ -124,30 +144,49 @@ class Tree:
     async def _unlink(self, kept: pathlib.Path, grace: float) -> None:
         link = self.folder / kept.name
         seconds = grace + _PATIENCE
-        milliseconds = str(int(seconds * 1000))
         if link.is_symlink() and await self.is_watched():
-            await _succeeds(
-                "s6-svunlink", "-t", milliseconds, str(self.folder), kept.name, timeout=seconds + 5
-            )
+            words = ("s6-svunlink", "-t", str(int(seconds * 1000)), str(self.folder), kept.name)
+            await _succeeds(*words, timeout=seconds + 5)
         link.unlink(missing_ok=True)
         if await _succeeds("s6-svok", str(kept)):
             # Its supervisor belongs to an s6-svscan that is gone.
-            await _succeeds(
-                "s6-svc", "-wD", "-T", milliseconds, "-xd", str(kept), timeout=seconds + 5
-            )
+            await self._stop(kept, grace, "-xd")
             await _succeeds("s6-svc", "-xd", str(kept / "log"))
 
-    async def end_orphans(self, name: str, *, spare: int) -> list[processes.Process]:
-        """End every process that was started as this service, except the one with id ``spare``."""
+    async def _stop(self, kept: pathlib.Path, grace: float, how: str) -> None:
+        seconds = grace + _PATIENCE
+        (kept / "leaving").touch()
+        try:
+            await self._wake(kept.name)
+            words = ("s6-svc", "-wD", "-T", str(int(seconds * 1000)), how, str(kept))
+            await _succeeds(*words, timeout=seconds + 5)
+        finally:
+            (kept / "leaving").unlink(missing_ok=True)
+
+    async def orphans(self, name: str) -> list[processes.Process]:
+        """Return the processes of this service that its supervisor does not know."""
+        recorded = self.recorded(name)
+        # Asked afterwards: who is recorded now and not known then has lost its supervisor.
+        known = (await self._status(name)).pid if recorded else 0
+        return [one for one in recorded if one.pid != known]
+
+    async def end_orphans(self, name: str) -> list[processes.Process]:
+        """End the orphans of this service, and let its successor start without further delay."""
         about = self.about(name)
-        ended = [one for one in self.recorded(name) if one.pid != spare]
+        found = await self.orphans(name)
         await asyncio.gather(
             *(
                 processes.end(one, uid=about.uid, stop_signal=about.signal, grace=about.grace)
-                for one in ended
+                for one in found
             )
         )
-        return ended
+        if found:
+            await self._wake(name)
+        return found
+
+    async def _wake(self, name: str) -> None:
+        """Cut short the wait between a death and the next start."""
+        await _succeeds("s6-ftrig-notify", str(self._kept / name / "wake"), "x")
 
     def recorded(self, name: str) -> list[processes.Process]:
         """Return the processes that were started as this service and still live."""
@@ -173,18 +212,26 @@ class Tree:
     async def observe(self, name: str) -> Observed:
         """Observe one service. Raises `errors.NotFound`."""
         about = self.about(name)
-        status = await _s6("s6-svstat", "-o", _SEEN, str(self._kept / name), check=False)
-        words = status.output.split() if status.status == 0 else ("false", "-1", "false", "0")
-        up, pid, wanted, seconds = words
+        orphans = await self.orphans(name)
+        status = await self._status(name)
         return Observed(
             name=name,
             owner=about.owner,
-            up=up == "true",
-            pid=max(int(pid), 0),  # s6-svstat says -1 for "none"
-            since=clock.now() - datetime.timedelta(seconds=int(seconds)),
+            up=status.up,
+            pid=status.pid,
+            since=clock.now() - datetime.timedelta(seconds=status.seconds),
             restarts=self._deaths(name),
-            wanted_up=wanted == "true",
+            wanted_up=status.wanted_up,
+            orphans=tuple(one.pid for one in orphans),
         )
+
+    async def _status(self, name: str) -> _Status:
+        seen = await _s6("s6-svstat", "-o", _SEEN, str(self._kept / name), check=False)
+        if seen.status != 0:  # it has no supervisor
+            return _Status()
+        up, pid, wanted, seconds = seen.output.split()
+        # s6-svstat says -1 for "none", which would mean "all" to kill.
+        return _Status(up == "true", max(int(pid), 0), wanted == "true", int(seconds))
 
     def _deaths(self, name: str) -> int:
         try:
