@@ -1,0 +1,50 @@
+"""The configuration files of PostgreSQL, as pure text. What they do not say stays the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+LOCAL_ONLY: Mapping[str, str] = {
+    "listen_addresses": "",
+    "max_connections": "100",
+    "max_wal_size": "512MB",
+    "password_encryption": "scram-sha-256",
+    "lc_messages": "C",
+    "logging_collector": "on",
+    "log_destination": "jsonlog",
+    "log_directory": "log",
+    "log_filename": "postgresql-%a.log",
+    "log_rotation_age": "1d",
+    "log_rotation_size": "0",
+    "log_truncate_on_rotation": "on",
+    "log_lock_waits": "on",
+    "log_connections": "off",
+}
+"""Reached by a Unix socket only. The log is a ring of seven days, and kept by PostgreSQL itself, so
+that it does not break when the keeper's own log process is replaced."""
+
+STORE: Mapping[str, str] = {**LOCAL_ONLY, "shared_buffers": "32MB", "max_wal_size": "256MB"}
+CLUSTER: Mapping[str, str] = {**LOCAL_ONLY, "shared_buffers": "64MB"}
+
+
+def settings(values: Mapping[str, str], *, sockets: str) -> str:
+    """Return a ``postgresql.conf``."""
+    every = {**values, "unix_socket_directories": f'"{sockets}"'}
+    return "".join(f"{name} = {_quoted(value)}\n" for name, value in every.items())
+
+
+def admission(rules: Iterable[tuple[str, str, str]]) -> str:
+    """Return a ``pg_hba.conf`` of rules (database, role, method), which rejects all the rest."""
+    lines = [f"local {database} {role} {method}" for database, role, method in rules]
+    rejections = ["local all all reject", "local replication all reject"]
+    return "\n".join([*lines, *rejections, ""])
+
+
+def identities(name: str, users: Mapping[str, str]) -> str:
+    """Return a ``pg_ident.conf`` in which OS users may be the roles that they map to."""
+    return "".join(f"{name} {user} {role}\n" for user, role in users.items())
+
+
+def _quoted(value: str) -> str:
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"

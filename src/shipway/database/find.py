@@ -1,0 +1,70 @@
+"""Finds the PostgreSQL of this machine."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shutil
+from dataclasses import dataclass
+
+from shipway.kit import command, errors
+
+OLDEST = 15
+"""The first major version with a log in JSON and without a public schema that all may write."""
+
+DEBIAN = pathlib.Path("/usr/lib/postgresql")
+
+_VERSION = re.compile(r"\(PostgreSQL\) (?P<major>\d+)(?:\.(?P<minor>\d+))?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """The programs of one PostgreSQL. ``version`` is major and minor, such as (15, 18)."""
+
+    bin: pathlib.Path
+    version: tuple[int, int]
+
+    @property
+    def major(self) -> int:
+        """What a data directory is tied to."""
+        return self.version[0]
+
+    def program(self, name: str) -> str:
+        return str(self.bin / name)
+
+
+async def find(given: pathlib.Path | None = None, *, major: int | None = None) -> Postgres:
+    """Return the PostgreSQL in the folder ``given``, else the newest one installed.
+
+    With ``major`` only that version will do: a data directory belongs to one. Raises
+    `errors.Unavailable` naming the package to install.
+    """
+    for folder in [given] if given else _candidates():
+        if all((folder / name).is_file() for name in ("initdb", "postgres", "psql")):
+            version = await _version(folder / "postgres")
+            if version[0] >= OLDEST and major in {None, version[0]}:
+                return Postgres(bin=folder, version=version)
+    wanted = f"PostgreSQL {major}" if major else f"PostgreSQL {OLDEST} or newer"
+    package = f"postgresql-{major}" if major else "postgresql"
+    raise errors.Unavailable(
+        f"{wanted} is not {f'in {given}' if given else 'installed'}.",
+        fix=f"Run `apt-get install {package}`.",
+    )
+
+
+def _candidates() -> list[pathlib.Path]:
+    """The folders that may hold PostgreSQL: Debian's, the newest first, then the PATH."""
+    numbered = [folder for folder in DEBIAN.glob("*/bin") if folder.parent.name.isdecimal()]
+    newest_first = sorted(numbered, key=lambda folder: int(folder.parent.name), reverse=True)
+    on_path = shutil.which("postgres")
+    return [*newest_first, *([pathlib.Path(on_path).resolve().parent] if on_path else [])]
+
+
+async def _version(program: pathlib.Path) -> tuple[int, int]:
+    told = await command.run(
+        command.Command(
+            argv=(str(program), "--version"), env=command.base_environment(), timeout=10
+        )
+    )
+    found = _VERSION.search(told.output)
+    return (int(found["major"]), int(found["minor"] or 0)) if found else (0, 0)

@@ -1,0 +1,168 @@
+"""One PostgreSQL server: made once, then kept by the keeper as the OS user who owns its data."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shipway.database import configuration, find
+from shipway.kit import command, errors
+from shipway.runtime.model import Owner, Service, Task
+from shipway.runtime.port import Keeper
+
+READY_SECONDS = 90
+CRASHES_THAT_TELL = 3
+"""A server that has been restarted so often while we wait for it will not come up."""
+
+SUPERUSER = "postgres"
+"""Made by initdb. Only the OS user who owns the data may be it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """Whose server it is, the name of its service, and its configuration.
+
+    ``rules`` are (database, role, method) of ``pg_hba.conf``, ``roles`` the role that each OS user
+    may be by ``peer map=shipway``.
+    """
+
+    owner: Owner
+    service: str
+    settings: Mapping[str, str]
+    rules: tuple[tuple[str, str, str], ...]
+    roles: Mapping[str, str]
+
+
+class Nodes:
+    """Starts, asks and removes servers. ``given`` is the folder of PostgreSQL's programs, if told."""
+
+    def __init__(self, keeper: Keeper, home: pathlib.Path, given: pathlib.Path | None) -> None:
+        self._keeper = keeper
+        self._home = home
+        self._given = given
+
+    def sockets(self, owner: Owner) -> str:
+        return owner.sockets(str(self._home))
+
+    async def start(self, node: Node) -> None:
+        """Make the server if missing, configure it, start it and wait until it answers.
+
+        May be repeated: a running server takes up its configuration and serves on. Raises
+        `errors.Unavailable` without PostgreSQL, `errors.Failed` when it does not come up.
+        """
+        folder = await self._keeper.provide(node.owner)
+        major = await self._major(node.owner)
+        postgres = await find.find(self._given, major=major)
+        if major is None:
+            await self._make(node.owner, postgres)
+        await self._configure(node, folder.owner())
+        runs = await self._is_up(node)
+        await self._keeper.keep(_service(node, postgres))
+        if runs:
+            await self._keeper.signal(node.service, "SIGHUP")
+        await self._wait(node, postgres)
+
+    async def sql(self, owner: Owner, script: str, *, database: str = "postgres") -> None:
+        """Run a script of psql as the superuser. It may hold passwords: it goes by standard input."""
+        postgres = await find.find(self._given, major=await self._major(owner))
+        lines: list[str] = []
+        task = Task(
+            owner=owner,
+            argv=(postgres.program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"),
+            key=f"sql.{owner.slug}",
+            env={
+                **command.base_environment(),
+                "PGHOST": self.sockets(owner),
+                "PGUSER": SUPERUSER,
+                "PGDATABASE": database,
+                "PGOPTIONS": "-c log_min_error_statement=panic -c client_min_messages=warning",
+            },
+            stdin=script.encode(),
+            timeout=60,
+        )
+        if await self._keeper.run(task, on_line=lines.append):
+            raise errors.Failed(f"Setting up {owner.slug} failed: {' '.join(lines[-3:])}")
+
+    async def remove(self, node_service: str, owner: Owner) -> None:
+        """Stop the server and remove its data. May be repeated."""
+        await self._keeper.drop(node_service)
+        await self._keeper.withdraw(owner)
+
+    async def _major(self, owner: Owner) -> int | None:
+        """The version that the data belongs to, or None when there is no data yet."""
+        lines: list[str] = []
+        task = _task(owner, "version", "cat", "data/PG_VERSION")
+        status = await self._keeper.run(task, on_line=lines.append)
+        return int(lines[0]) if status == 0 else None
+
+    async def _make(self, owner: Owner, postgres: find.Postgres) -> None:
+        """Make the data beside its place and move it there, so that half of it never counts."""
+        await self._keeper.remove(owner, "data.new")
+        how = ("--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums", "--auth=reject")
+        initdb = (postgres.program("initdb"), "-D", "data.new", "-U", SUPERUSER, *how)
+        for argv in (initdb, ("mv", "-T", "data.new", "data")):
+            lines: list[str] = []
+            if await self._keeper.run(_task(owner, "make", *argv), on_line=lines.append):
+                raise errors.Failed(f"Making {owner.slug} failed: {' '.join(lines[-3:])}")
+
+    async def _configure(self, node: Node, user: str) -> None:
+        files = {
+            "postgresql.conf": configuration.settings(
+                node.settings, sockets=self.sockets(node.owner)
+            ),
+            "pg_hba.conf": configuration.admission(
+                [("all", SUPERUSER, "peer map=keeper"), *node.rules]
+            ),
+            "pg_ident.conf": configuration.identities("keeper", {user: SUPERUSER})
+            + configuration.identities("shipway", node.roles),
+        }
+        for name, text in files.items():
+            await self._keeper.write(node.owner, f"data/{name}", text.encode())
+
+    async def _wait(self, node: Node, postgres: find.Postgres) -> None:
+        """Wait until the server answers, which may take a while after a crash."""
+        ask = command.Command(
+            argv=(postgres.program("pg_isready"), "-q", "-h", self.sockets(node.owner)),
+            env=command.base_environment(),
+            timeout=10,
+        )
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while (await command.run(ask, check=False)).status != 0:
+                    await self._give_up_on_crashes(node)
+                    await asyncio.sleep(0.1)
+        except TimeoutError as error:
+            raise await self._not_up(node) from error
+
+    async def _is_up(self, node: Node) -> bool:
+        """Tells whether it ran already: a signal in the first moments would end the server."""
+        observed = await self._keeper.services(node.service)
+        return any(one.up for one in observed if one.name == node.service)
+
+    async def _give_up_on_crashes(self, node: Node) -> None:
+        for observed in await self._keeper.services(node.service):
+            if observed.name == node.service and observed.restarts >= CRASHES_THAT_TELL:
+                raise await self._not_up(node)
+
+    async def _not_up(self, node: Node) -> errors.Failed:
+        lines = await self._keeper.log_lines(node.service, last=5)
+        return errors.Failed(f"PostgreSQL {node.service} does not come up: {' '.join(lines)}")
+
+
+def _service(node: Node, postgres: find.Postgres) -> Service:
+    """SIGINT ends sessions and stops cleanly; SIGTERM would wait for every session to leave."""
+    return Service(
+        owner=node.owner,
+        name=node.service,
+        argv=(postgres.program("postgres"), "-D", "data"),
+        env={**command.base_environment(), "TZ": "UTC"},
+        stop_signal="SIGINT",
+        grace=60,
+    )
+
+
+def _task(owner: Owner, what: str, *argv: str) -> Task:
+    environment = {**command.base_environment(), "TZ": "UTC"}
+    return Task(owner=owner, argv=argv, key=f"{what}.{owner.slug}", env=environment, timeout=120)
