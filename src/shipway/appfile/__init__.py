@@ -7,5 +7,7 @@ from __future__ import annotations
 
 from shipway.appfile.model import Product
 from shipway.appfile.parsing import parse
+from shipway.appfile.proposal import propose
+from shipway.appfile.reference import schema
 
-__all__ = ["Product", "parse"]
+__all__ = ["Product", "parse", "propose", "schema"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from shipway.appfile import names
+from shipway.appfile import names, words
 from shipway.appfile.model import Product, Test
 from shipway.appfile.problems import Problem, shown, unknown_key
 from shipway.appfile.reading import Path
-
-_PYTHON_ENTRY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-_FILE = re.compile(r"[\w@.+-]+(?:/[\w@.+-]+)*", re.ASCII)
 
 
 def of_document(document: Mapping[str, Any]) -> list[Problem]:
@@ -69,18 +65,14 @@ def _something(product: Product) -> Iterator[Problem]:
 
 def _entry(product: Product) -> Iterator[Problem]:
     server = product.server
-    if server is None or not server.entry:
-        return
-    pattern, expected, example = {
-        "python": (_PYTHON_ENTRY, "package.module:function", "shop.main:main"),
-        "node": (_FILE, "a source file relative to the folder", "src/server.ts"),
-    }.get(server.kind, (re.compile(".*"), "", ""))
-    if not pattern.fullmatch(server.entry) or ".." in server.entry.split("/"):
+    shapes = {"python": words.PYTHON_ENTRY, "node": words.SOURCE}
+    shape = shapes.get(server.kind) if server and server.entry else None
+    if server and shape and not (shape.fits(server.entry) and ".." not in server.entry):
         yield Problem(
             path=("server", "entry"),
             found=shown(server.entry),
-            expected=expected,
-            fix=f'Write something like "{example}".',
+            expected=shape.expected,
+            fix=f'Write something like "{shape.example}".',
         )
 
 

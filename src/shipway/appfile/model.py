@@ -26,8 +26,8 @@ class Install:
     run: words.Command
     """The command, as a list of arguments."""
     inputs: Annotated[tuple[words.Glob, ...], pydantic.Field(max_length=50)] = ()
-    """Files of the folder that decide the result, such as lock files: while they stay the same,
-    the step is a cache hit. Without any, the whole folder decides."""
+    """Files of the folder that the step sees, such as lock files: while they stay the same, it is
+    a cache hit. Without any, it sees the whole folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,8 @@ class DatabaseTool:
     """What the commands need besides the server, relative to the folder: migrations and the
     tool's configuration. Without any, the whole folder."""
     migrate: words.Command
-    """The command that brings the schema up to date; it finds the database in `DB_URL`."""
+    """The command that brings the schema up to date; it finds the database in `DB_URL`, and
+    `python` finds the packages of the server."""
     head: words.Command
     """The command that prints the last migration applied."""
 
@@ -129,7 +130,9 @@ class Tests:
     full: _Suites = ()
     """Run for a push to main, besides the fast ones."""
     e2e: _Suites = ()
-    """Run against staging; `E2E_URL` and `E2E_API_URL` say where it is."""
+    """Run against staging; `E2E_BASE_URL` and `E2E_API_URL` say where it is,
+    `E2E_RESOLVE` (host:port=address, …) to what the names resolve, `E2E_CA_FILE` who signed the
+    certificates, `E2E_OUTPUT` where evidence goes."""
 
 
 @dataclass(frozen=True, kw_only=True)

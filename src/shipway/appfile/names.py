@@ -25,20 +25,18 @@ _RESERVED = frozenset(
         "IFS",
         "ENV",
         "BASH_ENV",
-        "E2E_URL",
-        "E2E_API_URL",
     }
 )
 # libpq reads these before the address that it is given.
 _POSTGRES = re.compile(r"PG[A-Z0-9]*|PGCONNECT_TIMEOUT")
-_PREFIXES = ("SHIPWAY_", "SHIV_", "LD_", "DYLD_")
+PREFIXES = ("SHIPWAY_", "E2E_", "SHIV_", "LD_", "DYLD_")
 
 
 def objection(name: str, kind: str) -> str:
     """Return why a variable may not have this name with this kind, as what is expected instead."""
     if name in _RESERVED or _POSTGRES.fullmatch(name):
         return f"another name: {name} belongs to the system"
-    if name.startswith(_PREFIXES):
+    if name.startswith(PREFIXES):
         return f"a name that does not begin with {name.partition('_')[0]}_, which is reserved"
     if name.startswith(PUBLIC) and kind != "public":
         return f'kind = "public": Expo shows every {PUBLIC}… to everybody'

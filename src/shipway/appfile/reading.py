@@ -16,7 +16,7 @@ LONGEST_LINE = 8 * 1024
 """One line holds one dotted key at most, whose cost grows with the square of its length."""
 DEEPEST = 8
 
-_AT_LINE = re.compile(r" \(at (line \d+), column \d+\)$")
+_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _STATEMENT = re.compile(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})'  # texts, whole, so that nothing in them counts
     r"|'''.*?'''(?:'{0,2})"
@@ -39,7 +39,9 @@ def read(text: str, where: str) -> dict[str, Any]:
         raise errors.Invalid(f"{where} is nested too deeply.") from error
     except ValueError as error:  # besides TOMLDecodeError: a number of thousands of digits
         raise errors.Invalid(
-            f"{where} is not TOML.", problems=(_syntax(str(error)),), fix="Correct the syntax."
+            f"{where} is not TOML.",
+            problems=(_syntax(str(error), text),),
+            fix="Correct the syntax.",
         ) from error
     if _deeper_than(document, DEEPEST):
         raise errors.Invalid(
@@ -61,10 +63,12 @@ def _bound(text: str, where: str) -> None:
             )
 
 
-def _syntax(message: str) -> str:
+def _syntax(message: str, text: str) -> str:
     """Put the line first, as the other problems do."""
-    place = _AT_LINE.search(message)
-    return f"{place[1]}: {message[: place.start()]}." if place else f"{message[:200]}."
+    place = _PLACE.search(message)
+    line = (place and place["line"]) or len(text.rstrip().split("\n"))
+    what = message[: place.start()] if place else message[:200]
+    return f"line {line}: {what}."
 
 
 def _deeper_than(document: Mapping[str, Any], limit: int) -> bool:

@@ -117,13 +117,15 @@ Word = Annotated[
 Command = Annotated[tuple[Word, ...], pydantic.Field(min_length=1, max_length=64)]
 """A command as a list of arguments. No shell reads it."""
 
+FOLDER = Shape(
+    rf"^{_PART}(?:/{_PART})*$",
+    'a path relative to the root of the repository, without "..", spaces or a leading "/"',
+    "server",
+)
+
 Folder = Annotated[
     str,
-    Shape(
-        rf"^{_PART}(?:/{_PART})*$",
-        'a path relative to the root of the repository, without "..", spaces or a leading "/"',
-        "server",
-    ),
+    FOLDER,
     pydantic.AfterValidator(_inside),
 ]
 """A folder or file, relative to the root of the repository, or ``.``."""
@@ -160,6 +162,14 @@ VARIABLE_NAME = Shape(
 )
 
 VariableName = Annotated[str, VARIABLE_NAME]
+
+PYTHON_ENTRY = Shape(
+    r"^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$",
+    "package.module:function",
+    "shop.main:main",
+)
+
+SOURCE = Shape(rf"^{_PART}(?:/{_PART})*$", "a source file relative to the folder", "src/server.ts")
 
 NodeVersion = Annotated[
     str, Shape(r"^[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}$", "a version of Node", "24", 11)

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from shipway.appfile import parsing
+from shipway.appfile import parsing, words
 from shipway.environments import apps, model, variables, vault
 from shipway.kit import db, errors
 
@@ -193,7 +193,7 @@ async def test_what_shipway_generates_is_made_once_even_by_many_at_once(
     ],
 )
 async def test_a_wrong_variable_is_refused_without_repeating_it(
-    api: variables.Variables, name: str, value: str, kind: model.words.VariableKind, told: str
+    api: variables.Variables, name: str, value: str, kind: words.VariableKind, told: str
 ) -> None:
     with pytest.raises(errors.Invalid, match=r"(?s).*") as caught:
         await api.set("shop", "staging", name, value, kind, "ana")

@@ -1,0 +1,185 @@
+"""Which part is the app and which the server, and how their dependencies are installed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from shipway.appfile import sections, words
+from shipway.appfile.sections import Section, Value
+from shipway.appfile.survey import Part
+
+NODE_SERVERS = ("express", "fastify", "koa", "hono", "@nestjs/core", "@hapi/hapi", "restify")
+PYTHON_SERVERS = ("fastapi", "flask", "django", "starlette", "litestar", "aiohttp", "sanic")
+NODE_ENTRIES = (
+    "src/server.ts",
+    "src/index.ts",
+    "src/main.ts",
+    "server/index.ts",
+    "server/index.js",
+    "src/server.js",
+    "src/index.js",
+    "server.ts",
+    "server.js",
+    "index.ts",
+    "index.js",
+)
+_SCRIPT_FILE = re.compile(r"(?:^|\s)(?:\./)?((?:[\w@.-]+/)*[\w@.-]+\.[cm]?[jt]s)(?=\s|$)")
+
+
+def client(parts: Sequence[Part]) -> Part | None:
+    """Return the Expo app: the one with the app's configuration, if there are several."""
+    apps = [part for part in parts if part.kind == "node" and part.depends_on("expo")]
+    configured = [p for p in apps if p.has("app.json", "app.config.ts", "app.config.js")]
+    return next(iter([*configured, *apps]), None)
+
+
+def server(parts: Sequence[Part]) -> Part | None:
+    """Return the API server: what depends on a framework for one, or has a script to build it."""
+    node = [p for p in parts if p.kind == "node"]
+    python = [p for p in parts if p.kind == "python"]
+    built = [p for p in node if "server:build" in p.scripts]
+    framed = [p for p in python if p.depends_on(*PYTHON_SERVERS)]
+    framed += [p for p in node if p.depends_on(*NODE_SERVERS)]
+    return next(iter([*built, *framed]), None)
+
+
+def client_section(part: Part) -> Section:
+    platforms = ("ios", "android", "web") if part.depends_on("react-native-web") else ()
+    return Section(
+        heading="[client]",
+        keys={"folder": part.folder, "platforms": platforms or ("ios", "android")},
+        told=f"The Expo app: {_place(part)} depends on expo."
+        + ("" if platforms else "\nWithout react-native-web there is no web export."),
+    )
+
+
+def server_section(part: Part) -> Section:
+    if part.kind == "python":
+        return _python_server(part)
+    entry = _node_entry(part)
+    if not entry:
+        return _command_server(part)
+    return Section(
+        heading="[server]",
+        keys={"kind": "node", "folder": part.folder, "entry": entry, "health": "/health"},
+        told="The API server, bundled from its entry. It must listen on PORT.\n"
+        "CHECK: health is a path that answers 200 when the server can work.",
+    )
+
+
+def _python_server(part: Part) -> Section:
+    entry, sure = _python_entry(part)
+    return Section(
+        heading="[server]",
+        keys={"kind": "python", "folder": part.folder, "entry": entry, "health": "/health"},
+        told="The API server. The entry is a function that starts it on PORT.\n"
+        + ("" if sure else "CHECK: no [project.scripts] names that function.\n")
+        + "CHECK: health is a path that answers 200 when the server can work.",
+    )
+
+
+def _python_entry(part: Part) -> tuple[str, bool]:
+    """Return the function that starts the server, and whether the project says so itself."""
+    for target in part.scripts.values():
+        if words.PYTHON_ENTRY.fits(target):
+            return target, True
+    found = [*part.path.glob("src/*/__init__.py"), *part.path.glob("*/__init__.py")]
+    packages = (path.parent.name for path in sorted(found) if path.parent.name != "tests")
+    package = next((name for name in packages if name.isidentifier()), "app")
+    return f"{package}.main:main", False
+
+
+def _node_entry(part: Part) -> str:
+    """Return the source file that the scripts name, else one at a usual place."""
+    order = ("server:build", "server:dev", "build", "dev", "start")
+    scripts = [part.scripts[name] for name in order if name in part.scripts]
+    named = [match for script in scripts for match in _SCRIPT_FILE.findall(script)]
+    main = part.manifest.get("main")
+    candidates = [*named, *([main] if isinstance(main, str) else []), *NODE_ENTRIES]
+    safe = (c.removeprefix("./") for c in candidates)
+    return next((c for c in safe if words.FOLDER.fits(c) and part.has(c)), "")
+
+
+def _command_server(part: Part) -> Section:
+    build = next((s for s in ("server:build", "build") if s in part.scripts), "build")
+    return Section(
+        heading="[server]",
+        keys={
+            "kind": "command",
+            "folder": part.folder,
+            "run": (*sections.runner(part), "run", build),
+            "output": "dist/server.js",
+            "start": ("node", "{server}"),
+            "health": "/health",
+        },
+        told="CHECK: the command must make one file, and output must name it.\n"
+        "CHECK: health is a path that answers 200 when the server can work.",
+    )
+
+
+def installs(parts: Sequence[Part], used: Iterable[Part]) -> Iterator[Section]:
+    """Return the steps that fetch dependencies, once for each folder with a lock file."""
+    seen: set[tuple[str, str]] = set()
+    for part in used:
+        home = _locked(parts, part)
+        if (home.folder, home.kind) in seen:
+            continue
+        seen.add((home.folder, home.kind))
+        yield from _node_install(home) if home.kind == "node" else _python_install(home)
+
+
+def _locked(parts: Sequence[Part], part: Part) -> Part:
+    """Return the part that holds the lock file: itself, or the workspace around it."""
+    around = [p for p in parts if p.kind == part.kind and _is_within(part.folder, p.folder)]
+    nearest_first = sorted(around, key=lambda p: len(p.folder), reverse=True)
+    locks = sections.NODE_LOCKS if part.kind == "node" else sections.PYTHON_LOCKS
+    return next((p for p in [part, *nearest_first] if p.has(*locks)), part)
+
+
+def _is_within(inner: str, outer: str) -> bool:
+    return outer in {".", inner} or inner.startswith(f"{outer}/")
+
+
+def _node_install(part: Part) -> Iterator[Section]:
+    lock = part.has(*sections.NODE_LOCKS)
+    run = sections.NODE_LOCKS.get(lock, ("npm", "install"))
+    if lock == "yarn.lock" and part.has(".yarnrc.yml"):
+        run = ("yarn", "install", "--immutable")
+    told = "" if lock else "CHECK: without a lock file each build may get other versions."
+    inputs = ("package.json", lock) if lock and not _reads_more(part) else ()
+    yield _install(part, sections.slug(part), run, inputs, told)
+
+
+def _reads_more(part: Part) -> bool:
+    """Whether an install looks at more than the manifest and the lock file."""
+    hooks = {"preinstall", "install", "postinstall", "prepare"} & part.scripts.keys()
+    workspaces = "workspaces" in part.manifest or part.has("pnpm-workspace.yaml")
+    return bool(hooks or workspaces or part.has(".npmrc", ".yarnrc.yml"))
+
+
+def _python_install(part: Part) -> Iterator[Section]:
+    name = f"{sections.slug(part)}-python" if part.folder == "." else sections.slug(part)
+    if lock := part.has(*sections.PYTHON_LOCKS):
+        told = "CHECK: poetry.toml must say virtualenvs.in-project = true."
+        run = sections.PYTHON_LOCKS[lock]
+        inputs: tuple[str, ...] = ("pyproject.toml", lock) if lock == "uv.lock" else ()
+        yield _install(part, name, run, inputs, "" if lock == "uv.lock" else told)
+        return
+    source = part.has("requirements.txt", "pyproject.toml")
+    told = "CHECK: without a lock file each build may get other versions."
+    yield _install(part, f"{name[:24]}-venv", ("uv", "venv", "--clear"), (source,), told)
+    yield _install(part, name, ("uv", "pip", "install", "-r", source), (source,), "")
+
+
+def _install(
+    part: Part, name: str, run: tuple[str, ...], inputs: tuple[str, ...], told: str
+) -> Section:
+    keys: dict[str, Value] = {"name": name, "folder": part.folder, "run": run}
+    return Section(
+        heading="[[install]]", keys={**keys, **({"inputs": inputs} if inputs else {})}, told=told
+    )
+
+
+def _place(part: Part) -> str:
+    return "package.json" if part.folder == "." else f"{part.folder}/package.json"

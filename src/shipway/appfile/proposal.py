@@ -1,0 +1,77 @@
+"""`shipway init`: a commented `shipway.toml` for a repository as it is."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import tomlkit
+
+from shipway.appfile import detection, examples, suites, survey, tools
+from shipway.appfile.sections import Section, Value
+from shipway.kit import errors
+
+HEADER = """\
+# What Shipway must know of this repository. Every key: docs/reference/shipway-toml.md
+# Written by `shipway init` from what it found; lines marked CHECK are guesses.
+"""
+
+
+def propose(folder: pathlib.Path) -> str:
+    """Return the text of a `shipway.toml` for the repository in a folder.
+
+    Raises `errors.NotFound` when nothing in it looks like an app or a server.
+    """
+    parts = survey.parts(folder)
+    client, server = detection.client(parts), detection.server(parts)
+    if client is None and server is None:
+        raise errors.NotFound(
+            f"{folder.name or folder} has neither an Expo app nor a server that Shipway knows.",
+            fix="Run `shipway init` at the root of the repository, or write shipway.toml by hand.",
+        )
+    used = list(dict.fromkeys(p for p in (server, client, *suites.end_to_end(parts)) if p))
+    name = _name(folder, parts)
+    every = [
+        *detection.installs(parts, used),
+        *([detection.server_section(server)] if server else []),
+        *([detection.client_section(client)] if client else []),
+        *tools.database(parts, server),
+        *suites.tests(used),
+        *examples.variables(parts),
+        *_environments(name),
+    ]
+    return "\n".join([HEADER, f"name = {_toml(name)}", *map(_written, every)]) + "\n"
+
+
+def _name(folder: pathlib.Path, parts: Sequence[survey.Part]) -> str:
+    """Return the first name that remains one when it is made safe."""
+    candidates = [*(part.name for part in parts if part.folder == "."), folder.resolve().name]
+    slugs = (re.sub(r"[^a-z0-9]+", "-", c.lower())[:32].strip("-") for c in candidates)
+    return next((slug for slug in slugs if re.match("[a-z]", slug)), "app")
+
+
+def _environments(name: str) -> Iterable[Section]:
+    own = "CHECK: replace by your own domain; the server answers on api. + domain"
+    yield Section(
+        heading="[environments.staging]", keys={"domain": f"staging.{name}.localhost"}, told=own
+    )
+    yield Section(
+        heading="[environments.production]", keys={"domain": f"{name}.localhost"}, told=own
+    )
+
+
+def _written(section: Section) -> str:
+    lines = ["", *(f"# {line}" for line in section.told.splitlines())]
+    lines += [section.heading] if section.heading else []
+    return "\n".join([*lines, *_keys(section.keys)])
+
+
+def _keys(keys: Mapping[str, Value]) -> list[str]:
+    return [f"{key} = {_toml(value)}" for key, value in keys.items()]
+
+
+def _toml(value: Value) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return str(tomlkit.item(value).as_string())

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shipway.appfile import model, parsing, proposal
+from shipway.kit import errors
+
+
+def write(root: pathlib.Path, files: Mapping[str, str | dict[str, Any]]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text if isinstance(text, str) else json.dumps(text))
+
+
+def proposed(root: pathlib.Path, files: Mapping[str, str | dict[str, Any]]) -> model.Product:
+    write(root, files)
+    return parsing.parse(proposal.propose(root))
+
+
+EXPO = {"dependencies": {"expo": "57", "react-native-web": "0.21"}}
+
+
+def test_the_seeds_shape_one_package_with_expo_and_express(tmp_path: pathlib.Path) -> None:
+    product = proposed(
+        tmp_path,
+        {
+            "package.json": {
+                "name": "@team/AIOS App",
+                "dependencies": {**EXPO["dependencies"], "express": "5", "pg": "8"},
+                "scripts": {
+                    "server:build": "esbuild server/index.ts --bundle --outdir=server_dist",
+                    "test": "jest",
+                    "lint": "expo lint",
+                },
+            },
+            "package-lock.json": "{}",
+            "app.json": {"expo": {}},
+            "server/index.ts": "",
+            "drizzle.config.ts": "",
+            ".env.example": (
+                "# seed\nNODE_ENV=development\nEXPO_PUBLIC_DOMAIN=localhost:5000\n"
+                "DATABASE_URL=postgresql://x\nJWT_SECRET=dev\nexport STRIPE_KEY='sk_test'\n"
+                "PAGE_SIZE=20 # rows\nEXPO_PUBLIC_THEME=light\nPGHOST=x\n"
+            ),
+        },
+    )
+    assert product.name == "team-aios-app"
+    assert product.server
+    assert (product.server.kind, product.server.entry) == ("node", "server/index.ts")
+    assert product.client
+    assert product.client.platforms == ("ios", "android", "web")
+    assert [step.run for step in product.install] == [("npm", "ci")]
+    assert product.database
+    assert product.database.migrate == ("npx", "drizzle-kit", "migrate")
+    assert [test.run[-1] for test in product.tests.fast] == ["lint", "test"]
+    assert {name: v.kind for name, v in product.variables.items()} == {
+        "STRIPE_KEY": "secret",
+        "PAGE_SIZE": "plain",
+        "EXPO_PUBLIC_THEME": "public",
+    }
+    assert product.variables["PAGE_SIZE"].default == "20"
+    assert product.environments["production"].domain == "team-aios-app.localhost"
+
+
+def test_fastapi_with_alembic_beside_an_expo_app(tmp_path: pathlib.Path) -> None:
+    product = proposed(
+        tmp_path,
+        {
+            "api/pyproject.toml": (
+                '[project]\nname = "shop"\ndependencies = ["FastAPI>=0.1", "psycopg[binary]"]\n'
+                '[project.scripts]\nshop = "shop.main:main"\n'
+                '[dependency-groups]\ndev = ["pytest>=9"]\n'
+            ),
+            "api/uv.lock": "",
+            "api/alembic.ini": "[alembic]\nscript_location = %(here)s/db/migrations\n",
+            "app/package.json": {"dependencies": {"expo": "57"}},
+            "app/pnpm-lock.yaml": "",
+        },
+    )
+    assert product.server
+    assert product.server.entry == "shop.main:main"
+    assert product.database
+    assert product.database.files == ("alembic.ini", "db/migrations")
+    assert product.client
+    assert product.client.platforms == ("ios", "android")
+    assert product.tests.fast[0].services == ("postgres",)
+    assert {step.run[0] for step in product.install} == {"uv", "pnpm"}
+
+
+def test_a_workspace_is_installed_once_where_its_lock_file_is(tmp_path: pathlib.Path) -> None:
+    product = proposed(
+        tmp_path,
+        {
+            "package.json": {"name": "mono", "workspaces": ["apps/*", "packages/*"]},
+            "yarn.lock": "",
+            ".yarnrc.yml": "",
+            "apps/mobile/package.json": EXPO,
+            "apps/mobile/app.config.ts": "",
+            "apps/server/package.json": {"dependencies": {"fastify": "5"}, "main": "./index.js"},
+            "apps/server/index.js": "",
+            "apps/server/prisma/schema.prisma": "",
+            "e2e/package.json": {
+                "devDependencies": {"@playwright/test": "1"},
+                "scripts": {"test": "playwright test"},
+            },
+        },
+    )
+    assert [(step.folder, step.run) for step in product.install] == [
+        (".", ("yarn", "install", "--immutable"))
+    ]
+    assert product.client
+    assert product.client.folder == "apps/mobile"
+    assert product.server
+    assert product.server.entry == "index.js"
+    assert product.database
+    assert product.database.migrate == ("npx", "prisma", "migrate", "deploy")
+    assert product.tests.e2e[0].folder == "e2e"
+
+
+@pytest.mark.parametrize(
+    ("files", "migrate", "entry"),
+    [
+        (
+            {
+                "manage.py": "",
+                "requirements.txt": "# web\nDjango==5.2\npsycopg2-binary\n",
+                "site/__init__.py": "",
+                "tests/test_a.py": "",
+            },
+            ("python", "manage.py", "migrate", "--noinput"),
+            "site.main:main",
+        ),
+        (
+            {
+                "pyproject.toml": '[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\nflask = "3"\n',
+                "poetry.lock": "",
+                "alembic.ini": "",
+                "src/web/__init__.py": "",
+            },
+            ("python", "-m", "alembic", "upgrade", "head"),
+            "web.main:main",
+        ),
+        (
+            {
+                "package.json": {"dependencies": {"koa": "3"}, "scripts": {"start": "node srv.js"}},
+                "srv.js": "",
+                "knexfile.js": "",
+            },
+            ("npx", "knex", "migrate:latest"),
+            "srv.js",
+        ),
+    ],
+)
+def test_other_servers_and_tools_are_known(
+    tmp_path: pathlib.Path,
+    files: dict[str, str | dict[str, Any]],
+    migrate: tuple[str, ...],
+    entry: str,
+) -> None:
+    product = proposed(tmp_path, files)
+    assert product.database
+    assert product.database.migrate == migrate
+    assert product.server
+    assert product.server.entry == entry
+
+
+def test_a_server_without_a_source_file_is_built_by_its_own_command(
+    tmp_path: pathlib.Path,
+) -> None:
+    product = proposed(
+        tmp_path,
+        {"package.json": {"dependencies": {"express": "5"}, "scripts": {"build": "make"}}},
+    )
+    assert product.server
+    assert (product.server.kind, product.server.run) == ("command", ("npm", "run", "build"))
+
+
+def test_where_nothing_is_known_it_says_so(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, {"README.md": "", "package.json": "[not json", "pyproject.toml": "= no"})
+    with pytest.raises(errors.NotFound, match="neither an Expo app nor a server"):
+        proposal.propose(tmp_path)
+
+
+def test_installed_packages_and_odd_folders_are_passed_over(tmp_path: pathlib.Path) -> None:
+    write(
+        tmp_path,
+        {
+            "node_modules/x/package.json": EXPO,
+            "my app/package.json": EXPO,
+            ".hidden/package.json": EXPO,
+            "one/two/three/four/package.json": EXPO,
+        },
+    )
+    with pytest.raises(errors.NotFound):
+        proposal.propose(tmp_path)
+
+
+_NAMES = st.text(max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(
+    name=_NAMES,
+    scripts=st.dictionaries(st.sampled_from(["test", "start", "lint", "e2e"]), _NAMES),
+    example=st.text(max_size=200),
+    folder=st.sampled_from([".", "3d", "A_b", "x" * 60, "@app", "a.b"]),
+)
+def test_whatever_is_found_the_proposal_is_read_without_a_problem(
+    tmp_path: pathlib.Path, name: str, scripts: dict[str, str], example: str, folder: str
+) -> None:
+    manifest = {**EXPO, "name": name, "scripts": scripts, "main": name}
+    write(tmp_path, {f"{folder}/package.json": manifest})
+    (tmp_path / folder / ".env.example").write_bytes(
+        (example + f"\nFOO={example}\n").encode(errors="replace")
+    )
+    try:
+        parsing.parse(proposal.propose(tmp_path))
+    finally:
+        (tmp_path / folder / "package.json").unlink()
+        (tmp_path / folder / ".env.example").unlink()
