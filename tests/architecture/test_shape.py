@@ -24,8 +24,8 @@ CONTEXTS = (
 """Each has its own PostgreSQL schema, named after it."""
 
 
-def modules() -> Iterator[pathlib.Path]:
-    yield from sorted(SOURCES.rglob("*.py"))
+def modules() -> list[pathlib.Path]:
+    return sorted(SOURCES.rglob("*.py"))
 
 
 def named(path: pathlib.Path) -> str:
