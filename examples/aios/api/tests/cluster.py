@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,10 +32,14 @@ def throwaway_cluster() -> Iterator[str]:
 def _run(program: str, *arguments: str) -> None:
     """Run a program of PostgreSQL, which refuses to run as root."""
     user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
-    command = [_find(program), *arguments]
-    groups: Sequence[str] | None = [] if user else None
     subprocess.run(
-        command, check=True, cwd="/", stdout=subprocess.DEVNULL, user=user, group=user, extra_groups=groups
+        [_find(program), *arguments],
+        check=True,
+        cwd="/",  # the current folder may be closed to that user
+        stdout=subprocess.DEVNULL,
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
     )
 
 
@@ -46,6 +50,7 @@ def _find(program: str) -> str:
         return found
     versions = sorted(DEBIAN_BINARIES.glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))
     if not versions:
-        message = f"PostgreSQL's {program} is not installed. Install PostgreSQL, or set DB_URL."
-        raise FileNotFoundError(message)
+        raise FileNotFoundError(
+            f"PostgreSQL's {program} is not installed. Install PostgreSQL, or set DB_URL."
+        )
     return str(versions[-1])

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
@@ -56,8 +55,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     def explain(_: Request, error: RequestValidationError) -> JSONResponse:
         # Only these keys: the others repeat the input, and the input may be a password.
         errors = [{key: item[key] for key in ("loc", "msg", "type")} for item in error.errors()]
-        detail = "The request does not have the expected form."
-        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=jsonable_encoder(errors))
+        detail = " ".join(f"{item['loc'][-1]}: {item['msg']}." for item in errors)
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(PoolTimeoutError)

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from aios.database import DatabaseSession
 from aios.fields import Moment, RowId, Title
@@ -27,8 +28,7 @@ class EventIn(BaseModel):
     @model_validator(mode="after")
     def _ends_after_start(self) -> Self:
         if self.ends_at < self.starts_at:
-            message = "an event cannot end before it starts"
-            raise ValueError(message)
+            raise PydanticCustomError("order", "An event cannot end before it starts")
         return self
 
 
