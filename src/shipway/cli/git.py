@@ -66,7 +66,7 @@ class Repository:
         known = (await _git(self.root, "remote")).split()
         await _git(self.root, "remote", "set-url" if REMOTE in known else "add", REMOTE, url)
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-        helper = f"!{shlex.join((*_ourselves(server.name), 'git-credential'))}"
+        helper = f"!{shlex.join((*_ourselves(server.url), 'git-credential'))}"
         await self._configure("--replace-all", f"credential.{origin}.helper", "")
         await self._configure("--add", f"credential.{origin}.helper", helper)
         if server.ca_file:
@@ -119,7 +119,8 @@ def _refusal(said: list[str], error: command.CommandFailed) -> errors.ShipwayErr
 
 
 def _ourselves(server: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "shipway.cli.main", "--server", server)
+    # -P: git runs this in the checkout, whose modules must not be taken for ours.
+    return (sys.executable, "-P", "-m", "shipway.cli.main", "--server", server)
 
 
 async def _git(
