@@ -42,3 +42,8 @@ class Audit:
         """Return entries, the newest first, from below the id ``before``."""
         rows = await self._db.rows(_SQL["trail"], limit=limit, before=before)
         return tuple(Entry(**row) for row in rows)
+
+    async def last(self, what: str, target: str) -> Entry | None:
+        """Return the newest entry of a deed to a thing."""
+        row = await self._db.row(_SQL["last_entry"], what=what, target=target)
+        return Entry(**row) if row else None

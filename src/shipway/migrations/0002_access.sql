@@ -35,6 +35,8 @@ create table access.audit (
     detail jsonb not null default '{}'
 );
 
+create index by_deed on access.audit (what, target, id desc);
+
 create function access.refuse_change() returns trigger language plpgsql as $$
 begin
     raise exception 'The audit trail is only added to.';

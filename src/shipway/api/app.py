@@ -1,0 +1,87 @@
+"""The API as an ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib import metadata
+
+import fastapi
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shipway.api import (
+    apps,
+    environments,
+    git,
+    notifications,
+    people,
+    pushes,
+    refusing,
+    releases,
+    runs,
+    status,
+)
+from shipway.api.notices import Notices
+from shipway.api.platform import ApiPlatform
+from shipway.builds import records
+from shipway.kit import errors, log
+
+LARGEST_REQUEST = 1024 * 1024
+"""Bytes of a JSON request; a git push is bounded by git."""
+
+_log = log.get("api")
+
+
+def create(platform: ApiPlatform) -> fastapi.FastAPI:
+    """Return the application. Its lifespan listens for notices; the platform is opened before."""
+    notices = Notices(platform.database, records.CHANNEL, releases.CHANNEL)
+    app = fastapi.FastAPI(
+        title="Shipway",
+        version=metadata.version("shipway"),
+        summary="From git push to production for an app, its API server and its database.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.platform = platform
+    app.state.notices = notices
+    app.state.pushing = pushes.Pushing(platform, notices)
+    refusing.install(app)
+    for context in (status, people, apps, runs, releases, environments, notifications, pushes):
+        app.include_router(context.router)
+    app.include_router(status.open_router)
+    app.mount("/git", git.Remote(platform, app.state.pushing))
+    app.add_middleware(Bounded)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
+    async with app.state.notices.listening(), app.state.pushing.open():
+        yield
+
+
+class Bounded:
+    """Refuses requests that are too large to be honest."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/git/"):
+            await self._app(scope, receive, send)
+            return
+        size = 0
+
+        async def bounded() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > LARGEST_REQUEST:
+                raise errors.Invalid(f"A request has at most {LARGEST_REQUEST} bytes.")
+            return message
+
+        with contextlib.suppress(ClientDisconnect):
+            await self._app(scope, bounded, send)

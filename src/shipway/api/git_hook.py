@@ -1,0 +1,94 @@
+"""What git runs before and after a push lands: it asks the API, and prints what the API says.
+
+Runs as a program of its own, on any Python from 3.9 on, with the standard library alone.
+``pre-receive`` gives the API the facts that only git knows here, since what was pushed is still
+in quarantine; ``post-receive`` prints the progress of the run until it is over or nobody looks.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess  # noqa: TID251 -- this program cannot import shipway
+import sys
+from typing import Any
+
+NOTHING = "0" * 40
+LARGEST_FILE = 256 * 1024
+FILE = "shipway.toml"
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over the API's Unix socket."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(os.environ["SHIPWAY_PUSH_SOCKET"])  # noqa: TID251 -- likewise
+
+
+def main(moment: str) -> int:
+    """Return the exit status: 1 refuses the push, before it lands."""
+    updates = [line.split() for line in sys.stdin.read().splitlines()]
+    if moment == "pre-receive":
+        facts = [_facts(old, new, ref) for old, new, ref in updates]
+        return _tell("/internal/pushes/check", facts, timeout=60)
+    facts = [{"old": old, "new": new, "ref": ref} for old, new, ref in updates]
+    return _tell("/internal/pushes/arrived", facts, timeout=120)
+
+
+def _facts(old: str, new: str, ref: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"old": old, "new": new, "ref": ref}
+    if new == NOTHING or not ref.startswith("refs/heads/"):
+        return facts
+    facts["kind"] = _git("cat-file", "-t", new).decode().strip()
+    facts["forward"] = old == NOTHING or _says_yes("merge-base", "--is-ancestor", old, new)
+    facts["file"] = _file(new) if facts["kind"] == "commit" else None
+    return facts
+
+
+def _file(commit: str) -> str | None:
+    """The text of shipway.toml, or None. One that is too large is cut, which makes it invalid."""
+    name = f"{commit}:{FILE}"
+    if not _says_yes("cat-file", "-e", name):
+        return None
+    if int(_git("cat-file", "-s", name) or b"0") > LARGEST_FILE:
+        return f"This file is larger than {LARGEST_FILE} bytes."
+    return _git("cat-file", "blob", name).decode(errors="replace")
+
+
+def _git(*arguments: str) -> bytes:
+    command = ["git", *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    return done.stdout
+
+
+def _says_yes(*arguments: str) -> bool:
+    command = ["git", *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    return done.returncode == 0
+
+
+def _tell(path: str, updates: list[dict[str, Any]], timeout: float) -> int:
+    """Send facts to the API and print its lines. The status stands in the last of them."""
+    headers = {
+        "content-type": "application/json",
+        "x-shipway-push": os.environ["SHIPWAY_PUSH_SECRET"],  # noqa: TID251 -- likewise
+    }
+    connection = Connection("shipway", timeout=timeout)
+    try:
+        connection.request("POST", path, json.dumps({"updates": updates}), headers)
+        response = connection.getresponse()
+        for line in iter(response.readline, b""):
+            sys.stdout.buffer.write(line)
+            sys.stdout.flush()
+    except (OSError, http.client.HTTPException) as error:
+        sys.stdout.write(f"Shipway's API does not answer: {error!r}. See `shipway status`.\n")
+        return 1
+    return 0 if response.status == 200 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

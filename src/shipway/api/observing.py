@@ -1,0 +1,79 @@
+"""What really runs, as the keeper observes it, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shipway.api.platform import ApiPlatform
+from shipway.appfile.model import Product
+from shipway.client import wire
+from shipway.kit import errors
+from shipway.runtime.model import Observed
+
+PARTS = ("store", "api", "worker", "intake", "edge")
+"""Shipway's own services."""
+
+
+async def instances(app: str, environment: str, on: ApiPlatform) -> tuple[wire.Instance, ...]:
+    """Return the running copies of an app's server."""
+    try:
+        found = await on.instances.running(app, environment)
+        return tuple(
+            [
+                wire.Instance(
+                    id=one.id,
+                    release=one.release,
+                    address=str(one.address),
+                    alive=await on.instances.alive(one),
+                )
+                for one in found
+            ]
+        )
+    except errors.Unavailable:
+        return ()
+
+
+async def database_sentence(
+    app: str, environment: str, product: Product | None, on: ApiPlatform
+) -> str:
+    if await on.variables.provider_database(app, environment):
+        return "The database is the provider's (DB_URL is given)."
+    if product is None or product.database is None:
+        return "No database is asked for."
+    try:
+        found = await on.services.services(f"cluster.{app}.{environment}")
+    except errors.Unavailable as error:
+        return f"The database cannot be observed: {error}"
+    if not found:
+        return "The database is made by the first deployment."
+    return "One node, running." if all(one.up for one in found) else "One node, which is down."
+
+
+async def parts(on: ApiPlatform) -> tuple[wire.Part, ...]:
+    """Return Shipway's own processes. The steward is known by its answer."""
+    try:
+        found = await on.services.services()
+    except errors.Unavailable as error:
+        return (wire.Part(name="steward", up=False, sentence=str(error)),)
+    own = [one for one in found if one.name in PARTS]
+    return (
+        wire.Part(name="steward", up=True, sentence="answers"),
+        *(wire.Part(name=one.name, up=one.up, sentence=sentence(one)) for one in own),
+        *_absent(own),
+    )
+
+
+def _absent(own: Sequence[Observed]) -> list[wire.Part]:
+    names = {one.name for one in own}
+    return [
+        wire.Part(name=name, up=False, sentence="is not there")
+        for name in PARTS
+        if name not in names
+    ]
+
+
+def sentence(one: Observed) -> str:
+    """Return how a service does: ``up since 2026-11-01 12:00 UTC, 2 restarts``."""
+    restarts = f", {one.restarts} restarts" if one.restarts else ""
+    state = "up" if one.up else "down" if one.wanted_up else "stopped"
+    return f"{state} since {one.since:%Y-%m-%d %H:%M} UTC{restarts}"

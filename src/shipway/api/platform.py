@@ -1,0 +1,97 @@
+"""All that the API asks and tells. `wiring` fills it with the real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shipway.access.answers import Answers
+from shipway.access.approvals import Approvals
+from shipway.access.audit import Audit
+from shipway.access.model import Caller
+from shipway.access.people import People
+from shipway.builds.logs import Logs
+from shipway.builds.model import Run
+from shipway.builds.records import Runs
+from shipway.builds.sources import Sources
+from shipway.environments.apps import Apps
+from shipway.environments.variables import Variables
+from shipway.health.channels import Channels
+from shipway.health.outbox import Outbox
+from shipway.kit.db import Database
+from shipway.kit.settings import Settings
+from shipway.releases.model import Deployment
+from shipway.releases.records import Deployments, Releases
+from shipway.runtime.model import Address, Observed
+
+
+class Requests(Protocol):
+    """Starts work (`workflows.requests.Requests`)."""
+
+    async def pushes_arrived(self, app: str, by: str) -> list[Run]: ...
+
+    async def resume(self) -> None: ...
+
+    async def cancel(self, run: str, caller: Caller) -> str: ...
+
+    async def approve(self, release: str, environment: str, caller: Caller, reason: str) -> str: ...
+
+    async def deploy(
+        self, app: str, environment: str, release: str, caller: Caller, reason: str
+    ) -> Deployment: ...
+
+    async def roll_back(
+        self, app: str, environment: str, to: str, caller: Caller, reason: str
+    ) -> Deployment: ...
+
+
+class Instance(Protocol):
+    """One running copy of a server (`runtime.instances.Instance`)."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def release(self) -> str: ...
+
+    @property
+    def address(self) -> Address: ...
+
+
+class Instances(Protocol):
+    """The running servers (`runtime.instances.Instances`)."""
+
+    async def running(self, app: str, environment: str) -> Sequence[Instance]: ...
+
+    async def alive(self, instance: Any, /) -> bool: ...
+
+
+class Services(Protocol):
+    """What runs on the machine, observed (`runtime.port.Keeper`)."""
+
+    async def services(self, prefix: str = "") -> Sequence[Observed]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiPlatform:
+    """The contexts, each already bound to its ports."""
+
+    settings: Settings
+    database: Database
+    people: People
+    approvals: Approvals
+    audit: Audit
+    answers: Answers
+    apps: Apps
+    variables: Variables
+    runs: Runs
+    sources: Sources
+    logs: Logs
+    releases: Releases
+    deployments: Deployments
+    instances: Instances
+    services: Services
+    channels: Channels
+    outbox: Outbox
+    requests: Requests
