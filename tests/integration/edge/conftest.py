@@ -9,10 +9,8 @@ from tests.integration.edge import running
 
 @pytest.fixture
 async def envoy(home: pathlib.Path, anyio_backend: str) -> AsyncIterator[running.RunningEnvoy]:
-    started = running.RunningEnvoy(home)
-    await started.start()
-    yield started
-    await started.kill()
+    async with running.started(home) as found:
+        yield found
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import json
 import pathlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import httpx2
@@ -72,6 +72,16 @@ class RunningEnvoy:
             ca_file=self.authority.bundle if secure else None, address=f"127.0.0.1:{port}"
         ) as client:
             return await client.get(url, headers=headers)
+
+
+@contextlib.asynccontextmanager
+async def started(home: pathlib.Path) -> AsyncIterator[RunningEnvoy]:
+    envoy = RunningEnvoy(home)
+    await envoy.start()
+    try:
+        yield envoy
+    finally:
+        await envoy.kill()
 
 
 class Server:
@@ -209,6 +219,3 @@ def to(*names: str) -> tuple[Share, ...]:
 
 def table(pools: tuple[Pool, ...], *routes: Route) -> Table:
     return Table(routes=routes, pools=pools)
-
-
-Make = Callable[[str], Server]
