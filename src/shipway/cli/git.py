@@ -18,6 +18,12 @@ REMOTE = "shipway"
 PUSH_TIMEOUT = 4 * 3600.0
 """Seconds: a push speaks until its run is over."""
 
+_THEIRS = (
+    "HOME", "XDG_CONFIG_HOME", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+    "GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSH_AUTH_SOCK",
+)  # fmt: skip
+"""What the person's git takes from the environment: settings, proxies, authorities, keys."""
+
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -130,9 +136,9 @@ async def _git(
     on_line: Callable[[str], None] | None = None,
     timeout: float = 30.0,
 ) -> str:
-    # The person's own git settings count: proxies, signing, safe directories.
-    environment = command.base_environment() | {
-        "HOME": str(pathlib.Path.home()),
+    environment = {
+        **command.base_environment(),
+        **command.inherited(*_THEIRS),
         "GIT_TERMINAL_PROMPT": "0",
     }
     outcome = await command.run(

@@ -24,7 +24,7 @@ from shipway.cli import (
     status,
 )
 from shipway.cli.session import Session
-from shipway.kit import errors
+from shipway.kit import command, errors
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "This machine": (serve.up, serve.down),
@@ -83,8 +83,10 @@ def shipway(ctx: click.Context, server: str) -> None:
     """
     session = ctx.ensure_object(Session)
     session.wanted = server
-    session.token = session.token or _from_environment(ctx, "SHIPWAY_TOKEN")
-    session.ca_file = session.ca_file or _from_environment(ctx, "SHIPWAY_CA_FILE")
+    # Not an option: what stands in an argument vector can be read by everybody on the machine.
+    given = command.inherited("SHIPWAY_TOKEN", "SHIPWAY_CA_FILE")
+    session.token = given.get("SHIPWAY_TOKEN", "")
+    session.ca_file = given.get("SHIPWAY_CA_FILE", "")
 
 
 for verbs in SECTIONS.values():
@@ -107,12 +109,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _from_environment(ctx: click.Context, variable: str) -> str:
-    # An option of click's that no command has: read from the environment alone, because what
-    # stands in an argument vector can be read by everybody on the machine.
-    return click.Option([f"--{variable.lower()}"], envvar=variable).value_from_envvar(ctx) or ""
 
 
 if __name__ == "__main__":
