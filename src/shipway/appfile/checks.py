@@ -67,7 +67,7 @@ def _entry(product: Product) -> Iterator[Problem]:
     server = product.server
     shapes = {"python": words.PYTHON_ENTRY, "node": words.SOURCE}
     shape = shapes.get(server.kind) if server and server.entry else None
-    if server and shape and not (shape.fits(server.entry) and ".." not in server.entry):
+    if server and shape and not shape.fits(server.entry):
         yield Problem(
             path=("server", "entry"),
             found=shown(server.entry),
@@ -84,6 +84,22 @@ def _start(product: Product) -> Iterator[Problem]:
             found="no {server}",
             expected="the built file among the arguments",
             fix='Write {server} where its path belongs, as in ["{server}", "serve"].',
+        )
+
+
+def _port(product: Product) -> Iterator[Problem]:
+    server = product.server
+    objection = server and server.port != "PORT" and names.objection(server.port, "plain")
+    if server and objection:
+        yield Problem(
+            path=("server", "port"), found=shown(server.port), expected=objection, fix="Use PORT."
+        )
+    if server and server.port in product.variables:
+        yield Problem(
+            path=("variables", server.port),
+            found="a variable",
+            expected="none: it is the port, which Shipway chooses",
+            fix="Remove it.",
         )
 
 
@@ -197,6 +213,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Product], Iterator[Problem]]], ..
     (frozenset({"server", "client"}), _something),
     (frozenset({"server"}), _entry),
     (frozenset({"server"}), _start),
+    (frozenset({"server", "variables"}), _port),
     (frozenset({"install"}), _step_names),
     (frozenset({"tests"}), _suite_names),
     (frozenset({"variables"}), _variable_names),

@@ -75,6 +75,7 @@ def _python_server(part: Part) -> Section:
         keys={"kind": "python", "folder": part.folder, "entry": entry, "health": "/health"},
         told="The API server. The entry is a function that starts it on PORT.\n"
         + ("" if sure else "CHECK: no [project.scripts] names that function.\n")
+        + ("" if part.has("pyproject.toml") else "CHECK: the build needs a pyproject.toml.\n")
         + "CHECK: health is a path that answers 200 when the server can work.",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +42,7 @@ def propose(folder: pathlib.Path) -> str:
         *examples.variables(parts),
         *_environments(name),
     ]
-    return "\n".join([HEADER, f"name = {_toml(name)}", *map(_written, every)]) + "\n"
+    return "\n".join([HEADER, f"name = {_toml(name)}", *map(_written, _distinct(every))]) + "\n"
 
 
 def _name(folder: pathlib.Path, parts: Sequence[survey.Part]) -> str:
@@ -49,6 +50,21 @@ def _name(folder: pathlib.Path, parts: Sequence[survey.Part]) -> str:
     candidates = [*(part.name for part in parts if part.folder == "."), folder.resolve().name]
     slugs = (re.sub(r"[^a-z0-9]+", "-", c.lower())[:32].strip("-") for c in candidates)
     return next((slug for slug in slugs if re.match("[a-z]", slug)), "app")
+
+
+def _distinct(every: Iterable[Section]) -> Iterable[Section]:
+    """Give each step and each suite a name of its own: different folders may read the same."""
+    taken: set[tuple[bool, str]] = set()
+    for section in every:
+        name = section.keys.get("name")
+        if not isinstance(name, str):
+            yield section
+            continue
+        is_suite = section.heading.startswith("[[tests.")
+        numbered = (name, *(f"{name[:28]}-{number}" for number in range(2, 1000)))
+        free = next(one for one in numbered if (is_suite, one) not in taken)
+        taken.add((is_suite, free))
+        yield dataclasses.replace(section, keys={**section.keys, "name": free})
 
 
 def _environments(name: str) -> Iterable[Section]:

@@ -27,6 +27,8 @@ class Shape:
     example: str
     longest: int = 255
     choices: tuple[str, ...] = ()
+    inside: bool = False
+    """Whether it is a path that may not leave its folder."""
 
     def check(self, text: str) -> str:
         """Return the text, or raise what `problems` turns into a sentence."""
@@ -37,7 +39,8 @@ class Shape:
     def fits(self, text: str) -> bool:
         """Whether a text has this shape, to its very end."""
         pattern = self.pattern.removeprefix("^").removesuffix("$")
-        return len(text) <= self.longest and re.fullmatch(pattern, text) is not None
+        leaves = self.inside and ".." in text.split("/")
+        return len(text) <= self.longest and not leaves and bool(re.fullmatch(pattern, text))
 
     def _fix(self, text: str) -> str:
         close = difflib.get_close_matches(text[:64], self.choices, n=1)
@@ -68,15 +71,6 @@ def _clean(text: str) -> str:
     if not is_clean(text):
         raise wrong("text without control characters", "Remove them; they are shown escaped here.")
     return text
-
-
-def _inside(path: str) -> str:
-    if ".." in path.split("/"):
-        raise wrong(
-            'a path inside the repository, without ".."',
-            "Name the place from the root of the repository.",
-        )
-    return path
 
 
 def _host(host: str) -> str:
@@ -121,13 +115,10 @@ FOLDER = Shape(
     rf"^{_PART}(?:/{_PART})*$",
     'a path relative to the root of the repository, without "..", spaces or a leading "/"',
     "server",
+    inside=True,
 )
 
-Folder = Annotated[
-    str,
-    FOLDER,
-    pydantic.AfterValidator(_inside),
-]
+Folder = Annotated[str, FOLDER]
 """A folder or file, relative to the root of the repository, or ``.``."""
 
 Glob = Annotated[
@@ -136,8 +127,8 @@ Glob = Annotated[
         rf"^{_GLOB}(?:/{_GLOB})*$",
         'a relative path without "..", in which * may stand for any part of a name',
         "migrations/*.sql",
+        inside=True,
     ),
-    pydantic.AfterValidator(_inside),
 ]
 """Files and folders, relative to the folder of the section; ``*`` and ``**`` as in a shell."""
 
@@ -169,7 +160,12 @@ PYTHON_ENTRY = Shape(
     "shop.main:main",
 )
 
-SOURCE = Shape(rf"^{_PART}(?:/{_PART})*$", "a source file relative to the folder", "src/server.ts")
+SOURCE = Shape(
+    rf"^{_PART}(?:/{_PART})*$",
+    "a source file relative to the folder",
+    "src/server.ts",
+    inside=True,
+)
 
 NodeVersion = Annotated[
     str, Shape(r"^[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}$", "a version of Node", "24", 11)

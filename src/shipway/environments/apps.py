@@ -6,6 +6,7 @@ from typing import Any
 
 from shipway import appfile
 from shipway.appfile import words
+from shipway.environments import policy
 from shipway.environments.model import App
 from shipway.kit import db, errors
 
@@ -49,7 +50,8 @@ class Apps:
     async def accept(self, app: str, commit: str, product_text: str) -> appfile.Product:
         """Put a `shipway.toml` in force and return what it says. May be repeated.
 
-        Raises `errors.Invalid` when it is malformed, or names another app.
+        Raises `errors.Invalid` when it is malformed, names another app, or makes production
+        weaker than the default without a reason.
         """
         product = appfile.parse(product_text)
         if product.name != app:
@@ -57,6 +59,7 @@ class Apps:
                 f"This shipway.toml is of {product.name}, not of {app}.",
                 fix=f'Write name = "{app}", or push to {product.name}.',
             )
+        policy.for_product(product, "production")
         if not await self._db.run(_SQL["accept"], name=app, commit=commit, product=product_text):
             raise _unknown(app)
         return product

@@ -54,7 +54,6 @@ class Provided:
     api_url: str
     release: str = ""
     db_url: str = field(default="", repr=False)
-    port: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,21 +165,25 @@ def facts(environment: str, provided: Provided) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def fixed(environment: str, product: Product, provided: Provided) -> dict[str, str]:
+def fixed(environment: str, provided: Provided) -> dict[str, str]:
     """Return the variables that nobody may replace: the edge and the log rely on them."""
     values = {
         "HOST": "127.0.0.1",
         "SHIPWAY_ENVIRONMENT": environment,
         "SHIPWAY_RELEASE": provided.release,
     }
-    if product.server and provided.port:
-        values[product.server.port] = str(provided.port)
     return {name: value for name, value in values.items() if value}
+
+
+def _provided_to(product: Product | None) -> frozenset[str]:
+    """Return the names that Shipway fills: without a database of its own there is no address."""
+    has_database = product is None or product.database is not None
+    return names.PROVIDED if has_database else names.PROVIDED - {"DB_URL"}
 
 
 def missing(environment: str, product: Product, stored: Iterable[str]) -> tuple[str, ...]:
     """Return the required variables that have no value from anywhere."""
-    have = {*stored, *from_file(environment, product), *names.PROVIDED}
+    have = {*stored, *from_file(environment, product), *_provided_to(product)}
     return tuple(
         name
         for name, variable in product.variables.items()
@@ -194,7 +197,7 @@ def show(
     """Return every variable of an environment, by name, with the source of its value."""
     file = from_file(environment, product) if product else {}
     declared = product.variables if product else {}
-    every = sorted({*stored, *file, *declared, *names.PROVIDED})
+    every = sorted({*stored, *file, *declared, *_provided_to(product)})
     return tuple(_shown(name, product, stored.get(name), file.get(name)) for name in every)
 
 
@@ -205,7 +208,7 @@ def _shown(
     kind = stored.kind if stored else kind_of(name, None, product)
     if not (stored or declared) and name in names.PROVIDED - names.GENERATED:
         kind = "public" if name.startswith(names.PUBLIC) else "plain"
-    source, value = file or (_fallback(name), None)
+    source, value = file or (_fallback(name, product), None)
     return Shown(
         name=name,
         kind=kind,
@@ -218,10 +221,10 @@ def _shown(
     )
 
 
-def _fallback(name: str) -> Source:
-    if name in names.GENERATED:
-        return "generated"
-    return "provided" if name in names.PROVIDED else "missing"
+def _fallback(name: str, product: Product | None) -> Source:
+    if name not in _provided_to(product):
+        return "missing"
+    return "generated" if name in names.GENERATED else "provided"
 
 
 def differences(

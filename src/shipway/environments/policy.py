@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shipway.appfile.model import PolicyOverrides
+from shipway.appfile.model import PolicyOverrides, Product
 from shipway.kit import errors
 
 ENVIRONMENTS = ("development", "staging", "production")
@@ -158,6 +158,16 @@ def in_force(
             fix='Add reason = "…" to [environments.production.policy], or keep the default.',
         )
     return PolicyInForce(policy=policy, weaker=weaker)
+
+
+def for_product(product: Product | None, environment: str) -> PolicyInForce:
+    """Return the policy of an environment of an app, the default before its first file.
+
+    Raises as `in_force`.
+    """
+    check_environment(environment)
+    here = product.environments.get(environment) if product else None
+    return in_force(environment, here.policy if here else None)
 
 
 def _changes(overrides: PolicyOverrides) -> dict[str, Any]:

@@ -100,6 +100,11 @@ class Variables:
         """Whether a `DB_URL` was given, which makes the database somebody else's to run."""
         return "DB_URL" in await self._stored(app, environment)
 
+    async def given_database(self, app: str, environment: str) -> str:
+        """Return the `DB_URL` that was given, or "" when the database is ours. Worker only."""
+        given = (await self._stored(app, environment)).get("DB_URL")
+        return self._value(given) if given else ""
+
     async def public(
         self, app: str, environment: str, product: Product, provided: Provided
     ) -> dict[str, str]:
@@ -115,7 +120,8 @@ class Variables:
     async def server_environment(
         self, app: str, environment: str, product: Product, facts: Provided
     ) -> dict[str, str]:
-        """Return the whole environment of an instance, with secrets opened. Worker only.
+        """Return the environment of an instance, with secrets opened; its port comes last, when
+        it is known. Worker only.
 
         Raises `errors.Refused` naming every required variable that has no value.
         """
@@ -129,7 +135,7 @@ class Variables:
             **model.facts(environment, facts),
             **{name: value for name, (_, value) in model.from_file(environment, product).items()},
             **{name: self._value(variable) for name, variable in stored.items()},
-            **model.fixed(environment, product, facts),
+            **model.fixed(environment, facts),
         }
         if "JWT_SECRET" not in values:
             values["JWT_SECRET"] = await self.internal(app, environment, "JWT_SECRET")

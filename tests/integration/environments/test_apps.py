@@ -49,6 +49,9 @@ async def test_a_broken_file_or_one_of_another_app_leaves_the_old_one_in_force(
         await them.accept("shop", "bad", TEXT + "[clients]\n")
     with pytest.raises(errors.Invalid, match="of shoe, not of shop"):
         await them.accept("shop", "bad", TEXT.replace("shop", "shoe"))
+    weak = '[environments.production]\ndomain = "a.b"\npolicy.approvals = 0\n'
+    with pytest.raises(errors.Invalid, match="without a reason"):
+        await them.accept("shop", "bad", TEXT + weak)
     assert (await them.get("shop")).commit == "c0ffee"
 
 

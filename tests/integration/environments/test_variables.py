@@ -38,7 +38,6 @@ PROVIDED = model.Provided(
     api_url="https://api.shop.example:8443",
     release="v1.0.0",
     db_url="postgresql://app:pw@/shop",
-    port=20001,
 )
 SECRET = "sk_live_0123456789"
 
@@ -108,7 +107,6 @@ async def test_an_instance_gets_what_was_set_before_what_is_written_before_what_
         "PAGE_SIZE": "5",
         "STRIPE_KEY": SECRET,
         "HOST": "127.0.0.1",
-        "PORT": "20001",
         "SHIPWAY_ENVIRONMENT": "staging",
         "SHIPWAY_RELEASE": "v1.0.0",
     }
@@ -140,9 +138,11 @@ async def test_a_given_address_makes_the_database_the_providers(
 ) -> None:
     await worker.set("shop", "staging", "STRIPE_KEY", SECRET, None, "ana")
     assert not await worker.provider_database("shop", "staging")
+    assert await worker.given_database("shop", "staging") == ""
     given = "postgresql://us:p%40ss-word@db.example:5432/shop"
     await worker.set("shop", "staging", "DB_URL", given, None, "ana")
     assert await worker.provider_database("shop", "staging")
+    assert await worker.given_database("shop", "staging") == given
     opened = await worker.server_environment("shop", "staging", PRODUCT, PROVIDED)
     assert opened["DB_URL"] == given
     masked = await worker.secret_values("shop", "staging")

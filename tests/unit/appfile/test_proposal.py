@@ -172,6 +172,20 @@ def test_other_servers_and_tools_are_known(
     assert product.server.entry == entry
 
 
+def test_folders_that_read_the_same_get_names_of_their_own(tmp_path: pathlib.Path) -> None:
+    scripts = {"lint": "eslint .", "start": "node ../outside.js"}
+    product = proposed(
+        tmp_path,
+        {
+            "a.b/package.json": {**EXPO, "scripts": scripts},
+            "a_b/package.json": {"dependencies": {"express": "5"}, "scripts": scripts},
+            "outside.js": "",
+        },
+    )
+    assert [step.name for step in product.install] == ["a-b", "a-b-2"]
+    assert [test.name for test in product.tests.fast] == ["a-b-lint", "a-b-lint-2"]
+
+
 def test_a_server_without_a_source_file_is_built_by_its_own_command(
     tmp_path: pathlib.Path,
 ) -> None:
