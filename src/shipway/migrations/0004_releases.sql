@@ -80,3 +80,13 @@ create trigger only_added before update or delete on releases.gates
     for each statement execute function releases.only_added();
 create trigger only_added before update or delete on releases.events
     for each statement execute function releases.only_added();
+
+-- Those who follow a deployment are told of every change.
+create function releases.tell() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('shipway_deployment', new.id);
+    return null;
+end $$;
+
+create trigger tell after insert or update on releases.deployments
+    for each row execute function releases.tell();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
+from shipway.builds.model import State
 from shipway.database.model import Migration
 from shipway.kit import clock, durable, errors
 from shipway.releases import model
@@ -58,7 +59,7 @@ class Deploying:
             )
         before = live.id if live and live.id != deployment else entry.deployment.before
         await on.deployments.begin(deployment, served_by=deployment, before=before)
-        await self._say(entry, f"{entry.deployment} begins.")
+        await self._begin(entry, f"{entry.deployment} begins.")
         return Way(deployment=deployment, stages=_stages(entry.deployment))
 
     @durable.step
@@ -75,7 +76,7 @@ class Deploying:
         served_by = target.served_by if warm or not entry.server else deployment
         await on.deployments.begin(deployment, served_by=served_by, before=target.before)
         how = "is still warm" if warm else "starts again from its artifacts"
-        await self._say(entry, f"Going back to {target.version}, which {how}.")
+        await self._begin(entry, f"Going back to {target.version}, which {how}.")
         return Way(deployment=deployment, stages=_stages(entry.deployment), warm=warm)
 
     @durable.step
@@ -212,7 +213,7 @@ class Deploying:
         sentence = _arrival(entry, live)
         until = clock.now() + datetime.timedelta(seconds=on.settings.warm_seconds)
         await on.deployments.become_live(entry.deployment, sentence=sentence, warm_until=until)
-        await self._say(entry, sentence)
+        await self._end(entry, State.SUCCEEDED, sentence)
         event = "rolled_back" if entry.deployment.kind == "rollback" else "deployed"
         await telling.tell(on, entry.deployment, f"deployment.{event}", sentence)
         return Outcome(good=True, sentence=sentence)
@@ -236,7 +237,7 @@ class Deploying:
         kept = f"keeps {live.version}" if live else "has no release"
         sentence = f"{entry.environment} {kept}: {entry.release.version} was not deployed. {why}"
         await on.deployments.end(deployment, "failed", sentence)
-        await self._say(entry, sentence)
+        await self._end(entry, State.FAILED, sentence)
         await telling.tell(on, entry.deployment, "deployment.failed", sentence)
         return Outcome(good=False, sentence=sentence)
 
@@ -273,10 +274,19 @@ class Deploying:
         )
         await self._say(entry, sentence)
 
+    async def _begin(self, entry: Entry, sentence: str) -> None:
+        await self._on.runs.announce(entry.release.run, [_step(entry)])
+        await self._on.runs.start_step(entry.release.run, _step(entry))
+        await self._say(entry, sentence)
+
+    async def _end(self, entry: Entry, state: State, sentence: str) -> None:
+        await self._say(entry, sentence)
+        await self._on.runs.end_step(entry.release.run, _step(entry), state, sentence)
+
     async def _say(self, entry: Entry, sentence: str) -> None:
         """Show a sentence to those who follow the run that made the release."""
-        step = f"{entry.deployment.kind} {entry.environment}"
-        await self._on.logs.write(entry.release.run, step, sentence)
+        async with self._on.logs.writing(entry.release.run, _step(entry)) as write:
+            write(sentence)
 
 
 async def retire_cooled(on: Platform) -> None:
@@ -294,6 +304,11 @@ async def take_down(on: Platform, app: str, environment: str, deployment: str) -
     for instance in await on.instances.running(app, environment):
         if instance.deployment == deployment:
             await on.instances.stop(instance)
+
+
+def _step(entry: Entry) -> str:
+    """The step of the run that shows a deployment."""
+    return f"{entry.deployment.kind} {entry.environment}"
 
 
 def _stages(deployment: Deployment) -> tuple[Stage, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shipway.edge.model import WHOLE, Pool, Route, Share
 from shipway.edge.port import Edge
-from shipway.edge.tables import Tables
+from shipway.edge.tables import Steering
 from shipway.environments.policy import Policy
 
 INTAKE = "shipway.intake"
@@ -20,6 +19,7 @@ assets of pages that are still open."""
 
 HEALTHY_SECONDS = 30.0
 QUIET_SECONDS = 30.0
+LONGEST_SECONDS = 4 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,46 +46,44 @@ class Part:
 class Traffic:
     """Pools and shares of every environment. Changes are made one after the other."""
 
-    def __init__(self, tables: Tables, edge: Edge, ca_file: pathlib.Path) -> None:
-        self.ca_file = ca_file
-        self._tables = tables
+    def __init__(self, steering: Steering, edge: Edge, ca_file: pathlib.Path) -> None:
+        self._steering = steering
         self._edge = edge
-        self._turn = asyncio.Lock()
+        self.ca_file = ca_file
 
     async def serve_platform(self, *, host: str, api: str, intake: str) -> None:
         """Serve Shipway's own API and web exports. May be repeated."""
-        await self._tables.set_pool("shipway", "", Pool(name=INTAKE, endpoints=(intake,)))
-        await self._tables.set_pool("shipway", "", Pool(name=API, endpoints=(api,)))
         whole = (Share(pool=API, per_mille=WHOLE),)
-        # Runs are followed and repositories pushed through here: both take their time.
-        await self._tables.set_routes(
-            "shipway", "", (Route(host=host, shares=whole, timeout_seconds=0),)
-        )
-        await self._apply()
+        async with self._steering.change() as tables:
+            await tables.set_pool("shipway", "", Pool(name=INTAKE, endpoints=(intake,)))
+            await tables.set_pool("shipway", "", Pool(name=API, endpoints=(api,)))
+            # Runs are followed and repositories pushed through here: both take their time.
+            route = Route(host=host, shares=whole, timeout_seconds=LONGEST_SECONDS)
+            await tables.set_route("shipway", "", (route,))
 
     async def add(self, site: Site, deployment: str, endpoints: Sequence[str], health: str) -> None:
         """Make instances known to the edge, and return once it finds them healthy."""
         name = pool_of(site.app, site.environment, deployment)
         pool = Pool(name=name, endpoints=tuple(endpoints), health_path=health)
-        await self._tables.set_pool(site.app, site.environment, pool)
-        await self._apply()
+        async with self._steering.change() as tables:
+            await tables.set_pool(site.app, site.environment, pool)
         await self._edge.wait_healthy(name, endpoints=len(endpoints), timeout=HEALTHY_SECONDS)
 
     async def share(self, site: Site, parts: Sequence[Part]) -> None:
         """Turn the traffic of an environment to deployments, in shares that add up to 1000."""
-        await self._tables.set_routes(site.app, site.environment, routes(site, parts))
-        await self._apply()
+        async with self._steering.change() as tables:
+            await tables.set_route(site.app, site.environment, routes(site, parts))
 
     async def remove(self, app: str, environment: str, deployment: str) -> None:
         """Forget instances that get no traffic, once their last request has ended."""
         name = pool_of(app, environment, deployment)
         await self._edge.wait_quiet(name, timeout=QUIET_SECONDS)
-        await self._tables.remove_pool(name)
-        await self._apply()
+        async with self._steering.change() as tables:
+            await tables.remove_pool(name)
 
-    async def _apply(self) -> None:
-        async with self._turn:
-            await self._edge.apply(await self._tables.table())
+    async def refresh(self) -> None:
+        """Put everything in force again: certificates that near their end are renewed."""
+        await self._steering.refresh()
 
 
 def pool_of(app: str, environment: str, deployment: str) -> str:

@@ -1,0 +1,212 @@
+"""The stories, told with steps that only take notes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from shipway.builds.model import BuildStep, StepKind
+from shipway.kit import durable, errors
+from shipway.workflows.deliver import deliver
+from shipway.workflows.delivering import Delivering, Work
+from shipway.workflows.deploy import deploy
+from shipway.workflows.deploying import Deploying, Stage, Way
+from shipway.workflows.outcome import Outcome
+from shipway.workflows.promote import promote
+from shipway.workflows.promoting import Count, Promoting, Promotion
+from shipway.workflows.roll_back import roll_back
+
+pytestmark = pytest.mark.anyio
+
+GOOD = Outcome(good=True, sentence="production serves v2 instead of v1.")
+STAGING = durable.Start(workflow="deploy", id="dep_1", request={}, queue="environments")
+PROMOTION = Promotion(app="tiny", release="rel_1", environment="production")
+
+
+class Steps:
+    """Takes note of each step, and answers what it was told to."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.taken: list[str] = []
+        self._answers = answers
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def step(*arguments: Any) -> Any:
+            first = arguments[0] if arguments else ""
+            which = getattr(first, "name", "")
+            self.taken.append(f"{name} {which}".strip())
+            answer = self._answers.get(f"{name} {which}".strip(), self._answers.get(name))
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, list):
+                return answer.pop(0)
+            return answer
+
+        return step
+
+
+def stages(*shares: int) -> tuple[Stage, ...]:
+    return tuple(Stage(name=str(i), index=i, per_mille=share) for i, share in enumerate(shares))
+
+
+async def test_a_deployment_takes_its_steps_in_order() -> None:
+    do = Steps(admit=Way(deployment="dep_1", stages=stages(100, 1000)), settle=GOOD)
+
+    assert await deploy("dep_1", cast("Deploying", do)) == GOOD
+    assert do.taken == [
+        "admit",
+        "unpack",
+        "migrate",
+        "start",
+        "wait_until_ready",
+        "join_traffic",
+        "shift 0",
+        "shift 1",
+        "verify",
+        "prove",
+        "settle",
+        "retire_the_cooled",
+    ]
+
+
+@pytest.mark.parametrize(
+    "step", ["unpack", "migrate", "start", "wait_until_ready", "join_traffic", "verify", "prove"]
+)
+async def test_whatever_fails_the_deployment_is_withdrawn_with_the_reason(step: str) -> None:
+    withdrawn = Outcome(good=False, sentence="production keeps v1.")
+    do = Steps(
+        admit=Way(deployment="dep_1", stages=stages(1000)),
+        withdraw=withdrawn,
+        **{step: errors.Failed("It broke.")},
+    )
+
+    assert await deploy("dep_1", cast("Deploying", do)) == withdrawn
+    assert do.taken[-2:] == [step, "withdraw"]
+
+
+async def test_a_warm_release_comes_back_without_starting_anything() -> None:
+    do = Steps(choose_target=Way(deployment="d", stages=stages(1000), warm=True), settle=GOOD)
+
+    await roll_back("d", cast("Deploying", do))
+
+    assert do.taken == ["choose_target", "shift 0", "verify", "settle", "retire_the_cooled"]
+
+
+async def test_a_cold_release_starts_again_before_the_traffic_turns() -> None:
+    do = Steps(choose_target=Way(deployment="d", stages=stages(1000)), settle=GOOD)
+
+    await roll_back("d", cast("Deploying", do))
+
+    assert do.taken[:6] == [
+        "choose_target",
+        "unpack",
+        "start",
+        "wait_until_ready",
+        "join_traffic",
+        "shift 0",
+    ]
+    assert "migrate" not in do.taken
+
+
+def step(name: str) -> BuildStep:
+    return BuildStep(name=name, kind=StepKind.TEST)
+
+
+async def test_a_branch_gets_its_fast_tests_and_no_release() -> None:
+    do = Steps(check_out=Work(full=False, layers=((step("install"),), (step("a"), step("b")))))
+
+    await deliver("run_1", cast("Delivering", do))
+
+    assert do.taken == ["check_out", "perform install", "perform a", "perform b", "succeed"]
+
+
+async def test_a_push_to_main_goes_through_staging_to_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[str] = []
+
+    async def child(start: durable.Start) -> dict[str, Any]:
+        started.append(start.workflow)
+        return {"good": True, "sentence": "staging serves v1."}
+
+    async def follow_up(start: durable.Start) -> None:
+        started.append(start.workflow)
+
+    monkeypatch.setattr(durable, "child", child)
+    monkeypatch.setattr(durable, "follow_up", follow_up)
+    waiting = durable.Start(workflow="promote", id="p", request={}, queue="promotions")
+    do = Steps(
+        check_out=Work(full=True, layers=((step("a"),),)),
+        ask_for_staging=STAGING,
+        ask_for_promotion=waiting,
+    )
+
+    await deliver("run_1", cast("Delivering", do))
+
+    assert started == ["deploy", "promote"]
+    assert do.taken == [
+        "check_out",
+        "perform a",
+        "release",
+        "ask_for_staging",
+        "confirm",
+        "declare_ready",
+        "ask_for_promotion",
+        "succeed",
+    ]
+
+
+async def test_a_failing_test_ends_the_run_and_makes_no_release() -> None:
+    work = Work(full=True, layers=((step("a"), step("b")),))
+    do = Steps(**{"check_out": work, "perform a": errors.Failed("a failed.")})
+
+    await deliver("run_1", cast("Delivering", do))
+
+    assert "release" not in do.taken
+    assert do.taken[-1] == "fail"
+
+
+async def test_a_cancelled_run_says_so() -> None:
+    do = Steps(check_out=durable.Interrupted("Cancelled by ada."))
+
+    await deliver("run_1", cast("Delivering", do))
+
+    assert do.taken == ["check_out", "cancel"]
+
+
+async def test_a_release_waits_until_the_approvals_are_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    async def receive(topic: str, *, timeout: float) -> dict[str, Any]:
+        waits.append(timeout)
+        return {"person": "ada"}
+
+    async def child(start: durable.Start) -> dict[str, Any]:
+        return {"good": True, "sentence": GOOD.sentence}
+
+    monkeypatch.setattr(durable, "receive", receive)
+    monkeypatch.setattr(durable, "child", child)
+    counts = [Count(enough=False, sentence="0 of 1", patience=60.0)]
+    counts.append(Count(enough=True, sentence="1 of 1", patience=60.0))
+    do = Steps(count_approvals=counts)
+
+    assert await promote(PROMOTION, cast("Promoting", do)) == GOOD
+    assert waits == [60.0]
+    assert do.taken == ["count_approvals", "count_approvals", "tag", "ask_for_deployment"]
+
+
+async def test_silence_is_never_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def receive(topic: str, *, timeout: float) -> None:
+        return None
+
+    monkeypatch.setattr(durable, "receive", receive)
+    count = Count(enough=False, sentence="0 of 1", patience=60.0)
+    expired = Outcome(good=False, sentence="v1 waited 30 days.")
+    do = Steps(count_approvals=count, has_expired=[False, True], expire=expired)
+
+    assert await promote(PROMOTION, cast("Promoting", do)) == expired
+    assert "tag" not in do.taken
