@@ -28,12 +28,15 @@ async def up(session: Session) -> None:
     found = settings.load()
     session.out.note(f"Starting Shipway in {found.home}")
     token = await wiring.up(found)
-    url = f"http://127.0.0.1:{found.api_port}"
+    url = _address(found.api_port)
     if token:
         session.out.say(f"Owner token, shown this once: {token}")
         await login.enter(session, url, token)
     session.out.say(f"Shipway is up at {url}.", "green")
-    session.out.note("Next, in an app's checkout: shipway init, then shipway app create")
+    if session.logins.knows(url):
+        session.out.note("Next, in an app's checkout: shipway init, then shipway app create")
+    else:
+        session.out.note(f"Next: shipway login {url}")
 
 
 @click.command()
@@ -51,7 +54,13 @@ async def down(session: Session, *, forget: bool, yes: bool) -> None:
         consequence = f"Everything in {found.home} will be gone. Nothing brings it back."
         options.confirm(str(found.home), consequence, sure=yes)
     await wiring.down(found, forget=forget)
+    if forget and session.logins.knows(url := _address(found.api_port)):
+        session.logins.forget(url)
     session.out.say(f"Shipway in {found.home} is down{' and forgotten' if forget else ''}.")
+
+
+def _address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def _need_server_parts() -> None:

@@ -75,6 +75,10 @@ class Servers:
             f"You are not logged in to `{wanted}`.", fix=f"Run `shipway login {wanted}`."
         )
 
+    def knows(self, url: str) -> bool:
+        """Return whether we are logged in to the server at an address."""
+        return any(server.url == url for server in self.all())
+
     def keep(self, server: Server) -> None:
         """Keep a server, and speak to it from now on."""
         entry = asdict(server)
