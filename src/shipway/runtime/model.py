@@ -6,7 +6,7 @@ import datetime
 import enum
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -141,3 +141,113 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an instance stands: the how-manieth copy of a deployment."""
+
+    app: str
+    environment: str
+    release: str
+    deployment: str
+    index: int
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(Kind.SERVER, self.app, self.environment)
+
+    def service(self, port: int) -> str:
+        """The name of the service that keeps an instance; no two have the same port at a time."""
+        return f"server.{self.app}.{self.environment}.{self.release}.{port}"
+
+    def __str__(self) -> str:
+        return f"{self.app} in {self.environment}, {self.release} number {self.index + 1}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One running copy of an app's server, or one that should run."""
+
+    id: str
+    place: Place
+    service: str
+    address: Address
+
+    @property
+    def release(self) -> str:
+        return self.place.release
+
+    @property
+    def deployment(self) -> str:
+        return self.place.deployment
+
+    @property
+    def release(self) -> str:
+        return self.place.release
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """An instance to be started. ``env`` is opened; ``argv`` may hold ``{server}``.
+
+    An empty ``argv`` starts it as its kind (``python``, ``node``) is always started.
+    """
+
+    app: str
+    environment: str
+    release: str
+    deployment: str
+    index: int
+    kind: str
+    argv: tuple[str, ...] = ()
+    port_variable: str = "PORT"
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    drain_seconds: float = 30.0
+
+    @property
+    def place(self) -> Place:
+        return Place(
+            app=self.app,
+            environment=self.environment,
+            release=self.release,
+            deployment=self.deployment,
+            index=self.index,
+        )
+
+
+class Ailment(enum.StrEnum):
+    """What can be wrong with an instance that its supervisor cannot mend."""
+
+    ORPHANED = "orphaned"
+    """It serves, but its supervisor died, and nobody would start it again: it needs a successor
+    on another port, and is stopped when traffic has gone there."""
+    GONE = "gone"
+    """It should run, and its service is not kept: it is to be started again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """An instance that needs mending, with a sentence that says why."""
+
+    instance: Instance
+    ailment: Ailment
+    sentence: str
+
+
+def findings(instances: Sequence[Instance], observed: Sequence[Observed]) -> tuple[Finding, ...]:
+    """Compare the instances that there should be with the services that there are."""
+    seen = {one.name: one for one in observed}
+    found = []
+    for instance in instances:
+        service = seen.get(instance.service)
+        if service is None:
+            sentence = f"{instance.place} should run at {instance.address} and is not kept."
+            found.append(Finding(instance=instance, ailment=Ailment.GONE, sentence=sentence))
+        elif service.orphans:
+            sentence = (
+                f"{instance.place} serves at {instance.address} as process {service.orphans[0]},"
+                " whose supervisor has died."
+            )
+            found.append(Finding(instance=instance, ailment=Ailment.ORPHANED, sentence=sentence))
+    return tuple(found)
