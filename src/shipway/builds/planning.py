@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from shipway.appfile.model import Client, DatabaseTool, Install, Product, Server, Test
 from shipway.builds.model import BuildStep, Plan, StepKind
 
+DEVELOPMENT = "development"
 INSTALL_SECONDS = 1800.0
 BUILD_SECONDS = 900.0
 EXPORT_SECONDS = 1800.0
@@ -202,9 +203,14 @@ def _export(
 def _distinct(
     publics: Mapping[str, Mapping[str, str]],
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, str]]]:
-    """Group the environments by their values, in the order in which they were given."""
+    """Group the environments by their values, in the order in which they were given.
+
+    Nothing is exported for development: Expo's own server serves it.
+    """
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for environment, values in publics.items():
+        if environment == DEVELOPMENT:
+            continue
         groups.setdefault(tuple(sorted(values.items())), []).append(environment)
     for pairs, environments in groups.items():
         yield tuple(environments), dict(pairs)

@@ -1,0 +1,107 @@
+"""Logs of runs."""
+
+from __future__ import annotations
+
+import pathlib
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipway.builds import logs, model
+from shipway.kit import errors, log
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_lines_are_read_while_the_log_grows(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "test api") as write:
+        write("one")
+        first = kept.read("run_1", "test api")
+        write("two")
+        second = kept.read("run_1", "test api", first.offset)
+    assert [line.partition(" ")[2] for line in first.lines] == ["one"]
+    assert [line.partition(" ")[2] for line in second.lines] == ["two"]
+    assert kept.read("run_1", "test api", second.offset).lines == []
+
+
+async def test_a_step_that_runs_again_goes_on_in_its_log(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    for text in ("before", "after"):
+        async with kept.writing("run_1", "server") as write:
+            write(text)
+    assert [line[25:] for line in kept.read("run_1", "server").lines] == ["before", "after"]
+
+
+async def test_secrets_are_masked(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "migrate", mask=log.Mask(["hunter2hunter2"])) as write:
+        write("password is hunter2hunter2!")
+    assert kept.read("run_1", "migrate").lines[0].endswith("password is ***!")
+
+
+async def test_a_log_has_a_largest_size_and_says_so(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGEST", 1000)
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "server") as write:
+        for _ in range(100):
+            write("x" * 50)
+    lines = kept.read("run_1", "server").lines
+    assert lines[-1].endswith(logs.CUT)
+    assert len(lines) < 20
+
+
+async def test_a_long_line_is_shortened(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "server") as write:
+        write("x" * 100_000)
+    assert len(kept.read("run_1", "server").lines[0]) < logs.LONGEST_LINE + 100
+
+
+async def test_the_group_may_read_and_others_may_not(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "server") as write:
+        write("x")
+    assert stat.S_IMODE((tmp_path / "run_1" / "server.log").stat().st_mode) == 0o640
+
+
+async def test_readers_are_told_in_the_end_at_the_latest(tmp_path: pathlib.Path) -> None:
+    told: list[str] = []
+
+    async def notify(run: str) -> None:
+        told.append(run)
+
+    async with logs.Logs(tmp_path, notify).writing("run_1", "server") as write:
+        for _ in range(100):
+            write("x")
+    assert told == ["run_1"]
+
+
+def test_a_step_without_a_log_has_no_lines(tmp_path: pathlib.Path) -> None:
+    assert logs.Logs(tmp_path).read("run_1", "server").lines == ()
+
+
+@pytest.mark.parametrize("run", ["../run_1", "", "a/b", "."])
+def test_a_run_is_no_path(tmp_path: pathlib.Path, run: str) -> None:
+    with pytest.raises(errors.Invalid):
+        logs.Logs(tmp_path).read(run, "server")
+
+
+@given(st.text())
+def test_a_line_cannot_move_the_cursor_of_its_reader(text: str) -> None:
+    shown = logs.readable(f"\x1b[31mred\x1b[0m{text}")
+    assert shown.startswith("red")
+    assert not any(ord(c) < 32 and c != "\t" for c in shown)
+    assert "\x7f" not in shown
+
+
+@given(st.text())
+def test_the_name_of_a_step_becomes_a_file_name(name: str) -> None:
+    made = model.slug(name)
+    assert made
+    assert "/" not in made
+    assert not made.startswith(".")
