@@ -24,7 +24,7 @@ create index by_environment on runtime.instances (app, environment);
 -- The port given out last: the next is the one after it, so that a port rests before it is used again
 -- and no late request of one app reaches another.
 create table runtime.ports (
-    only boolean primary key default true check (only),
+    single boolean primary key default true check (single),
     last integer not null default 0
 );
 
