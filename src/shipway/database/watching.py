@@ -22,7 +22,7 @@ LOCK = 0x5348_4950_4442
 MOST_LOG_BYTES = 32 * 1024**2
 """Of a longer log only the beginning is read."""
 
-MARKER_SECONDS = 10
+MARKER_SECONDS = 5
 
 Position = dict[str, Any]
 """A place in the server's log: ``file`` and ``offset``."""
@@ -77,11 +77,11 @@ class Watch:
         """Read until a marker that we log ourselves: what was logged before it is then there."""
         marker = f"shipway-marker-{secrets.token_hex(8)}"
         await self._connection.execute(f"do $$ begin raise log '{marker}'; end $$".encode())
-        async with asyncio.timeout(MARKER_SECONDS):
-            while marker not in (text := await self._read(since)):
-                if len(text) >= MOST_LOG_BYTES:
-                    break
-                await asyncio.sleep(0.02)
+        text = ""
+        with contextlib.suppress(TimeoutError):  # less evidence is no reason to fail
+            async with asyncio.timeout(MARKER_SECONDS):
+                while marker not in (text := await self._read(since)):  # noqa: ASYNC110 -- a file
+                    await asyncio.sleep(0.02)
         return text
 
     async def _read(self, since: Position) -> str:
@@ -106,31 +106,38 @@ async def alone(migration: Migration, admin_url: str, seconds: float) -> AsyncIt
     """Hold the migrators' lock of this database until the end, on a connection of its own.
 
     Raises `errors.Conflict` when another migrator has held it for so many seconds, and
-    `errors.Unavailable` when the database does not answer.
+    `errors.Unavailable` when the database does not answer, or no longer.
     """
     try:
-        connection = await psycopg.AsyncConnection[db.Row].connect(
-            admin_url or migration.owner_url,
-            autocommit=True,
-            connect_timeout=10,
-            application_name=f"shipway beside {migration.app} {migration.environment}",
-            row_factory=psycopg.rows.dict_row,
-        )
+        async with await _connect(admin_url or migration.owner_url, migration) as connection:
+            await _take_turn(connection, migration, seconds)
+            yield Watch(connection, migration.tag, sees_log=bool(admin_url))
     except psycopg.OperationalError as error:
         raise errors.Unavailable(
             f"The database of {migration.app} in {migration.environment} does not answer: {error}"
         ) from error
-    async with connection:
-        for setting in (f"lock_timeout = '{seconds}s'", "statement_timeout = 0"):
-            await connection.execute(f"set {setting}".encode())
-        try:
-            await connection.execute(_SQL["take_turn"], {"lock": LOCK})
-        except psycopg.errors.LockNotAvailable as error:
-            raise errors.Conflict(
-                f"Another migration of {migration.app} in {migration.environment} is running.",
-                fix="Wait until it has ended.",
-            ) from error
-        yield Watch(connection, migration.tag, sees_log=bool(admin_url))
+
+
+async def _connect(url: str, migration: Migration) -> db.Connection:
+    return await psycopg.AsyncConnection[db.Row].connect(
+        url,
+        autocommit=True,
+        connect_timeout=10,
+        application_name=f"shipway beside {migration.app} {migration.environment}",
+        row_factory=psycopg.rows.dict_row,
+    )
+
+
+async def _take_turn(connection: db.Connection, migration: Migration, seconds: float) -> None:
+    for setting in (f"lock_timeout = '{seconds}s'", "statement_timeout = 0"):
+        await connection.execute(f"set {setting}".encode())
+    try:
+        await connection.execute(_SQL["take_turn"], {"lock": LOCK})
+    except psycopg.errors.LockNotAvailable as error:
+        raise errors.Conflict(
+            f"Another migration of {migration.app} in {migration.environment} is running.",
+            fix="Wait until it has ended.",
+        ) from error
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pathlib
+
+import psycopg
+import pytest
+
+from shipway.database import clusters
+from shipway.database.model import Access
+from shipway.kit import errors
+from shipway.runtime.port import Keeper
+
+pytestmark = pytest.mark.anyio
+
+
+async def run(url: str, *statements: str) -> list[tuple[object, ...]]:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        cursor = connection.cursor()
+        for statement in statements:
+            await cursor.execute(statement.encode())
+        return await cursor.fetchall() if cursor.description else []
+
+
+async def test_the_server_may_change_rows_but_not_the_schema(access: Access) -> None:
+    await run(access.owner_url, "create table notes (id serial primary key, text text)")
+    await run(access.app_url, "insert into notes (text) values ('milk')")
+    await run(access.app_url, "update notes set text = 'bread'")
+    assert await run(access.app_url, "select id, text from notes") == [(1, "bread")]
+    for ddl in (
+        "create table mine ()",
+        "alter table notes add column more text",
+        "drop table notes",
+        "truncate notes",
+        "create schema mine",
+        "create role friend",
+        "create database another",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await run(access.app_url, ddl)
+
+
+async def test_schemas_that_the_owner_makes_are_usable_too(access: Access) -> None:
+    await run(
+        access.owner_url, "create schema extra", "create table extra.notes (id bigserial, t text)"
+    )
+    await run(access.app_url, "insert into extra.notes (t) values ('milk')")
+    await run(access.owner_url, "drop schema extra cascade")
+
+
+async def test_the_owner_may_use_extensions_that_apps_expect(access: Access) -> None:
+    await run(access.owner_url, "create extension if not exists pgcrypto")
+
+
+async def test_a_wrong_password_and_another_role_are_turned_away(access: Access) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        await run(access.app_url.replace(clusters.APP_ROLE, clusters.OWNER_ROLE, 1))
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry|rejects|Peer"):
+        await run(access.app_url.replace(clusters.APP_ROLE, "postgres", 1) + "&sslmode=disable")
+
+
+async def test_nothing_listens_on_the_network(access: Access) -> None:
+    assert await run(access.admin_url, "show listen_addresses") == [("",)]
+
+
+async def test_ensuring_again_changes_nothing_and_ends_no_session(
+    access: Access, databases: clusters.Clusters
+) -> None:
+    await run(access.owner_url, "create table kept ()")
+    async with await psycopg.AsyncConnection.connect(access.app_url) as session:
+        assert await databases.ensure("aios", "staging") == access
+        await session.execute("select from kept")
+
+
+async def test_the_status_is_a_sentence(access: Access, databases: clusters.Clusters) -> None:
+    status = await databases.status("aios", "staging")
+    assert status.up
+    assert status.sentence.startswith("PostgreSQL 1")
+    assert not (await databases.status("aios", "production")).up
+
+
+async def test_another_environment_is_another_cluster_and_removable(
+    access: Access, databases: clusters.Clusters, shared_home: pathlib.Path
+) -> None:
+    other = await databases.ensure("aios", "development")
+    await run(other.owner_url, "create table only_here ()")
+    assert await run(access.app_url, "select to_regclass('only_here')") == [(None,)]
+    for _ in range(2):
+        await databases.remove("aios", "development")
+    assert not (shared_home / "owners" / "cluster.aios.development").exists()
+    assert not (await databases.status("aios", "development")).up
+
+
+async def test_a_given_database_is_the_providers(keeper: Keeper, shared_home: pathlib.Path) -> None:
+    async def given(app: str, environment: str) -> str:
+        return "postgresql://me:pw@db.example/notes"
+
+    provided = clusters.Clusters(keeper, shared_home, NoPasswords(), given)
+    access = await provided.ensure("aios", "production")
+    assert access.provided
+    assert access.owner_url == access.app_url == "postgresql://me:pw@db.example/notes"
+    assert "provider" in (await provided.status("aios", "production")).sentence
+    with pytest.raises(errors.Refused, match="provider"):
+        await provided.remove("aios", "production")
+
+
+class NoPasswords:
+    async def internal(self, app: str, environment: str, name: str) -> str:
+        raise AssertionError("a given database needs no password of ours")
