@@ -11,7 +11,11 @@ jest.mock('expo-secure-store', () => ({
   deleteItemAsync: async (key: string) => void mockStored.delete(key),
 }));
 
-jest.mock('expo-updates', () => ({ channel: 'staging', updateId: 'an-update', runtimeVersion: 'a-fingerprint' }));
+jest.mock('expo-updates', () => ({
+  channel: 'staging',
+  updateId: 'an-update',
+  runtimeVersion: 'a-fingerprint',
+}));
 
 beforeEach(() => {
   mockStored.clear();

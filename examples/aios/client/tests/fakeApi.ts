@@ -9,16 +9,24 @@ export function installFakeApi(): void {
 
   async function answer(address: string, init: RequestInit): Promise<Response> {
     const [, kind = '', id] = new URL(address).pathname.split('/');
-    const values = init.body ? (JSON.parse(init.body as string) as { password?: string; title: string }) : null;
+    const values = init.body
+      ? (JSON.parse(init.body as string) as { password?: string; title: string })
+      : null;
     if (kind === 'sessions' && values?.password !== 'correct horse') {
       return json(401, { detail: 'The e-mail address or the password is wrong.' });
     }
     if (kind === 'sessions') return json(201, { token: 'abc', email: 'ada@example.com' });
-    if (kind === 'version') return json(200, { greeting: 'Welcome to AIOS', version: '1.0.0', release: 'r7' });
+    if (kind === 'version')
+      return json(200, { greeting: 'Welcome to AIOS', version: '1.0.0', release: 'r7' });
     return answerRecords(kind, init.method!, Number(id), values);
   }
 
-  function answerRecords(kind: string, method: string, id: number, values: { title: string } | null): Response {
+  function answerRecords(
+    kind: string,
+    method: string,
+    id: number,
+    values: { title: string } | null,
+  ): Response {
     const rows = kept[kind]!;
     if (method === 'GET') return json(200, { items: rows, next_cursor: null });
     if (method === 'DELETE') {

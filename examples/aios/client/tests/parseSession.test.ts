@@ -5,6 +5,9 @@ test('a stored session is read back', () => {
   expect(parseSession(JSON.stringify(session))).toEqual(session);
 });
 
-test.each([null, '', 'not JSON', 'null', '{"token": 7}', '{"token": "abc"}'])('%p is no session', (stored) => {
-  expect(parseSession(stored)).toBeNull();
-});
+test.each([null, '', 'not JSON', 'null', '{"token": 7}', '{"token": "abc"}'])(
+  '%p is no session',
+  (stored) => {
+    expect(parseSession(stored)).toBeNull();
+  },
+);

@@ -9,7 +9,9 @@ function answerWith(status: number, body: string | null): jest.Mock {
 
 test('a request carries the token and the body', async () => {
   const fetch = answerWith(201, '{"id": 1}');
-  await expect(request('POST', '/notes', { token: 'abc', body: { title: 'Milk' } })).resolves.toEqual({ id: 1 });
+  await expect(request('POST', '/notes', { token: 'abc', body: { title: 'Milk' } })).resolves.toEqual({
+    id: 1,
+  });
   expect(fetch).toHaveBeenCalledWith(
     `${API_ADDRESS}/notes`,
     expect.objectContaining({
@@ -35,7 +37,9 @@ test('a problem document becomes its sentence', async () => {
 
 test('the error page of a proxy is not shown to a person', async () => {
   answerWith(502, '<html>Bad gateway</html>');
-  await expect(request('GET', '/notes')).rejects.toThrow('The server gave an unexpected answer. Try again later.');
+  await expect(request('GET', '/notes')).rejects.toThrow(
+    'The server gave an unexpected answer. Try again later.',
+  );
 });
 
 test('no answer at all is said to be so', async () => {

@@ -28,5 +28,7 @@ export function chromiumArguments({ resolve }: Parameters, trustedKeys: string[]
  */
 export function canSandbox(): boolean {
   const isRoot = process.getuid?.() === 0;
-  return !isRoot && spawnSync('unshare', ['--user', '--pid', '--fork', '--map-root-user', 'true']).status === 0;
+  return (
+    !isRoot && spawnSync('unshare', ['--user', '--pid', '--fork', '--map-root-user', 'true']).status === 0
+  );
 }

@@ -28,12 +28,21 @@ async function readVerifiedKey(url: URL, resolve: Parameters['resolve'], authori
   return createHash('sha256').update(key).digest('base64');
 }
 
-function fetchCertificate(target: string, port: number, name: string, authority: string): Promise<X509Certificate> {
+function fetchCertificate(
+  target: string,
+  port: number,
+  name: string,
+  authority: string,
+): Promise<X509Certificate> {
   return new Promise((succeed, fail) => {
     const { host, port: mappedPort } = splitAddress(target, port);
     const socket = connect({ host, port: mappedPort, servername: name, ca: authority });
-    socket.setTimeout(TIMEOUT_MILLISECONDS, () => socket.destroy(new Error(`it does not answer at ${target}`)));
-    socket.once('error', (cause) => fail(new Error(`${name} cannot be trusted: ${cause.message}.`, { cause })));
+    socket.setTimeout(TIMEOUT_MILLISECONDS, () =>
+      socket.destroy(new Error(`it does not answer at ${target}`)),
+    );
+    socket.once('error', (cause) =>
+      fail(new Error(`${name} cannot be trusted: ${cause.message}.`, { cause })),
+    );
     socket.once('secureConnect', () => {
       succeed(new X509Certificate(socket.getPeerCertificate().raw));
       socket.end();

@@ -9,7 +9,9 @@ export function useServerVersion(): { server: ServerVersion | null; problem: str
   const [problem, setProblem] = useState<string | null>(null);
 
   useEffect(() => {
-    request<ServerVersion>('GET', '/version').then(setServer, (error: unknown) => setProblem(toMessage(error)));
+    request<ServerVersion>('GET', '/version').then(setServer, (error: unknown) =>
+      setProblem(toMessage(error)),
+    );
   }, []);
 
   return { server, problem };

@@ -60,7 +60,13 @@ export default function SignInScreen() {
         />
         <Problem message={problem} />
         <Button disabled={incomplete} label="Sign in" onPress={() => submit(signIn)} testID="sign-in" />
-        <Button disabled={incomplete} label="Create an account" onPress={() => submit(register)} quiet testID="register" />
+        <Button
+          disabled={incomplete}
+          label="Create an account"
+          onPress={() => submit(register)}
+          quiet
+          testID="register"
+        />
       </View>
     </Screen>
   );

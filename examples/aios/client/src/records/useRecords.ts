@@ -77,5 +77,14 @@ export function useRecords<Values, Item extends Values & Kept>(path: string): Re
       setItems((shown) => shown.filter((other) => other.id !== item.id));
     });
 
-  return { items, loading, problem, loadMore: cursor === null ? undefined : loadMore, refresh, add, replace, remove };
+  return {
+    items,
+    loading,
+    problem,
+    loadMore: cursor === null ? undefined : loadMore,
+    refresh,
+    add,
+    replace,
+    remove,
+  };
 }

@@ -13,7 +13,14 @@ interface Props {
   testID?: string;
 }
 
-export function Button({ label, spokenLabel = label, onPress, disabled = false, quiet = false, testID }: Props) {
+export function Button({
+  label,
+  spokenLabel = label,
+  onPress,
+  disabled = false,
+  quiet = false,
+  testID,
+}: Props) {
   const palette = usePalette();
   return (
     <Pressable

@@ -7,7 +7,10 @@ import { RADIUS, SPACE, usePalette } from './theme';
 export function Card({ children, testID }: PropsWithChildren<{ testID?: string }>) {
   const palette = usePalette();
   return (
-    <View style={[styles.card, { backgroundColor: palette.surface, borderColor: palette.border }]} testID={testID}>
+    <View
+      style={[styles.card, { backgroundColor: palette.surface, borderColor: palette.border }]}
+      testID={testID}
+    >
       {children}
     </View>
   );

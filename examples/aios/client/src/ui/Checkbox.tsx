@@ -19,8 +19,12 @@ export function Checkbox({ label, checked, onPress }: Props) {
       onPress={onPress}
       style={styles.row}
     >
-      <View style={[styles.box, { borderColor: palette.accent }, checked && { backgroundColor: palette.accent }]} />
-      <Text style={[styles.label, { color: checked ? palette.faint : palette.text }, checked && styles.struck]}>
+      <View
+        style={[styles.box, { borderColor: palette.accent }, checked && { backgroundColor: palette.accent }]}
+      />
+      <Text
+        style={[styles.label, { color: checked ? palette.faint : palette.text }, checked && styles.struck]}
+      >
         {label}
       </Text>
     </Pressable>

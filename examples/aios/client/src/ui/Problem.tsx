@@ -7,7 +7,12 @@ export function Problem({ message }: { message: string | null }) {
   const palette = usePalette();
   if (!message) return null;
   return (
-    <Text accessibilityLiveRegion="polite" role="alert" style={[styles.text, { color: palette.danger }]} testID="problem">
+    <Text
+      accessibilityLiveRegion="polite"
+      role="alert"
+      style={[styles.text, { color: palette.danger }]}
+      testID="problem"
+    >
       {message}
     </Text>
   );

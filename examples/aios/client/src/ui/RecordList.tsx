@@ -22,9 +22,13 @@ export function RecordList<Item extends Kept>(props: Props<Item>) {
   return (
     <FlatList
       ListEmptyComponent={
-        <Text style={[styles.empty, { color: palette.faint }]}>{props.loading ? 'Loading…' : props.emptyText}</Text>
+        <Text style={[styles.empty, { color: palette.faint }]}>
+          {props.loading ? 'Loading…' : props.emptyText}
+        </Text>
       }
-      ListFooterComponent={props.onLoadMore ? <Button label="Show more" onPress={props.onLoadMore} quiet /> : null}
+      ListFooterComponent={
+        props.onLoadMore ? <Button label="Show more" onPress={props.onLoadMore} quiet /> : null
+      }
       contentContainerStyle={styles.content}
       data={props.items}
       keyExtractor={(item) => String(item.id)}

@@ -8,7 +8,10 @@ import { MAX_WIDTH, SPACE, usePalette } from './theme';
 export function Screen({ children }: PropsWithChildren) {
   const palette = usePalette();
   return (
-    <SafeAreaView edges={['left', 'right', 'bottom']} style={[styles.ground, { backgroundColor: palette.background }]}>
+    <SafeAreaView
+      edges={['left', 'right', 'bottom']}
+      style={[styles.ground, { backgroundColor: palette.background }]}
+    >
       <View style={styles.column}>{children}</View>
     </SafeAreaView>
   );

@@ -26,9 +26,18 @@ export default function TabsLayout() {
         tabBarStyle: bar,
       }}
     >
-      <Tabs.Screen name="index" options={{ title: 'Notes', tabBarIcon: icon('edit-3'), tabBarButtonTestID: 'tab-notes' }} />
-      <Tabs.Screen name="tasks" options={{ title: 'Tasks', tabBarIcon: icon('check-square'), tabBarButtonTestID: 'tab-tasks' }} />
-      <Tabs.Screen name="about" options={{ title: 'About', tabBarIcon: icon('info'), tabBarButtonTestID: 'tab-about' }} />
+      <Tabs.Screen
+        name="index"
+        options={{ title: 'Notes', tabBarIcon: icon('edit-3'), tabBarButtonTestID: 'tab-notes' }}
+      />
+      <Tabs.Screen
+        name="tasks"
+        options={{ title: 'Tasks', tabBarIcon: icon('check-square'), tabBarButtonTestID: 'tab-tasks' }}
+      />
+      <Tabs.Screen
+        name="about"
+        options={{ title: 'About', tabBarIcon: icon('info'), tabBarButtonTestID: 'tab-about' }}
+      />
     </Tabs>
   );
 }

@@ -41,7 +41,13 @@ function NoteForm({ onAdd }: { onAdd: (values: NoteValues) => Promise<boolean> }
 
   return (
     <>
-      <Field label="Title of the note" maxLength={200} onChangeText={setTitle} testID="note-title" value={title} />
+      <Field
+        label="Title of the note"
+        maxLength={200}
+        onChangeText={setTitle}
+        testID="note-title"
+        value={title}
+      />
       <Field label="Text of the note" multiline onChangeText={setBody} testID="note-body" value={body} />
       <Button disabled={!title.trim()} label="Add note" onPress={submit} testID="add-note" />
     </>
@@ -54,7 +60,13 @@ function NoteCard({ note, onDelete }: { note: Note; onDelete: () => void }) {
     <Card testID="note">
       <View style={styles.row}>
         <Text style={[styles.title, { color: palette.text }]}>{note.title}</Text>
-        <Button label="Delete" onPress={onDelete} quiet spokenLabel={`Delete “${note.title}”`} testID="delete-note" />
+        <Button
+          label="Delete"
+          onPress={onDelete}
+          quiet
+          spokenLabel={`Delete “${note.title}”`}
+          testID="delete-note"
+        />
       </View>
       {note.body ? <Text style={[styles.body, { color: palette.faint }]}>{note.body}</Text> : null}
     </Card>

@@ -12,7 +12,9 @@ import { RecordList } from '@/ui/RecordList';
 import { Screen } from '@/ui/Screen';
 
 export default function TasksScreen() {
-  const { items, loading, problem, loadMore, refresh, add, replace, remove } = useRecords<TaskValues, Task>('/tasks');
+  const { items, loading, problem, loadMore, refresh, add, replace, remove } = useRecords<TaskValues, Task>(
+    '/tasks',
+  );
   return (
     <Screen>
       <TaskForm onAdd={add} />
@@ -62,7 +64,13 @@ function TaskCard({ task, onToggle, onDelete }: { task: Task; onToggle: () => vo
     <Card testID="task">
       <View style={styles.row}>
         <Checkbox checked={task.done} label={task.title} onPress={onToggle} />
-        <Button label="Delete" onPress={onDelete} quiet spokenLabel={`Delete “${task.title}”`} testID="delete-task" />
+        <Button
+          label="Delete"
+          onPress={onDelete}
+          quiet
+          spokenLabel={`Delete “${task.title}”`}
+          testID="delete-task"
+        />
       </View>
     </Card>
   );
