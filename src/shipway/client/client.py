@@ -17,6 +17,7 @@ from shipway.client import problems, wire
 from shipway.kit import errors, http
 
 Answer = TypeVar("Answer", bound=pydantic.BaseModel)
+Body = TypeVar("Body", bound=wire.Request)
 
 ATTEMPTS = 3
 """A write carries an idempotency key, so that asking again after a lost answer is safe."""
@@ -81,7 +82,7 @@ class Client:
         return await self._ask(wire.App, "GET", _path("apps", name))
 
     async def create_app(self, name: str) -> wire.App:
-        return await self._ask(wire.App, "POST", "/v1/apps", {"name": name})
+        return await self._ask(wire.App, "POST", "/v1/apps", _body(wire.CreateApp, name=name))
 
     async def remove_app(self, name: str) -> wire.Said:
         return await self._ask(wire.Said, "DELETE", _path("apps", name))
@@ -142,7 +143,7 @@ class Client:
     async def approve(
         self, app: str, environment: str, *, release: str = "", reason: str = ""
     ) -> wire.Said:
-        body = wire.Approve(release=release, reason=reason)
+        body = _body(wire.Approve, release=release, reason=reason)
         return await self._ask(wire.Said, "POST", _environment(app, environment, "approvals"), body)
 
     async def deployments(
@@ -178,7 +179,7 @@ class Client:
     async def deploy(
         self, app: str, environment: str, release: str, *, reason: str = ""
     ) -> wire.Deployment:
-        body = wire.Deploy(release=release, reason=reason)
+        body = _body(wire.Deploy, release=release, reason=reason)
         return await self._ask(
             wire.Deployment, "POST", _environment(app, environment, "deployments"), body
         )
@@ -186,7 +187,7 @@ class Client:
     async def roll_back(
         self, app: str, environment: str, *, to: str = "", reason: str = ""
     ) -> wire.Deployment:
-        body = wire.RollBack(to=to, reason=reason)
+        body = _body(wire.RollBack, to=to, reason=reason)
         return await self._ask(
             wire.Deployment, "POST", _environment(app, environment, "rollback"), body
         )
@@ -205,7 +206,7 @@ class Client:
         *,
         kind: wire.VariableKind | None = None,
     ) -> wire.Said:
-        body = wire.SetVariable(value=value, kind=kind)
+        body = _body(wire.SetVariable, value=value, kind=kind)
         path = _environment(app, environment, "variables", name)
         return await self._ask(wire.Said, "PUT", path, body)
 
@@ -227,7 +228,7 @@ class Client:
     async def add_person(
         self, name: str, role: wire.RoleName, emails: tuple[str, ...] = ()
     ) -> wire.Person:
-        body = wire.AddPerson(name=name, role=role, emails=emails)
+        body = _body(wire.AddPerson, name=name, role=role, emails=emails)
         return await self._ask(wire.Person, "POST", "/v1/people", body)
 
     async def change_person(
@@ -237,7 +238,7 @@ class Client:
         role: wire.RoleName | None = None,
         emails: tuple[str, ...] | None = None,
     ) -> wire.Person:
-        body = wire.ChangePerson(role=role, emails=emails)
+        body = _body(wire.ChangePerson, role=role, emails=emails)
         return await self._ask(wire.Person, "PATCH", _path("people", name), body)
 
     async def remove_person(self, name: str) -> wire.Said:
@@ -249,7 +250,7 @@ class Client:
     async def issue_token(
         self, person: str, name: str, *, expires_days: int | None = 90
     ) -> wire.IssuedToken:
-        body = wire.IssueToken(name=name, expires_days=expires_days)
+        body = _body(wire.IssueToken, name=name, expires_days=expires_days)
         return await self._ask(wire.IssuedToken, "POST", _path("people", person, "tokens"), body)
 
     async def revoke_token(self, person: str, token: str) -> wire.Said:
@@ -265,7 +266,7 @@ class Client:
         return await self._ask(wire.Page[wire.Channel], "GET", _path("apps", app, "channels"))
 
     async def add_channel(self, app: str, kind: wire.ChannelKind, target: str) -> wire.AddedChannel:
-        body = wire.AddChannel(kind=kind, target=target)
+        body = _body(wire.AddChannel, kind=kind, target=target)
         return await self._ask(wire.AddedChannel, "POST", _path("apps", app, "channels"), body)
 
     async def remove_channel(self, app: str, channel: str) -> wire.Said:
@@ -322,6 +323,17 @@ class Client:
             f"Shipway at {self.url} does not answer: {str(error) or type(error).__name__}.",
             fix="Is it running? `shipway up` starts it on this machine.",
         )
+
+
+def _body(request: type[Body], **fields: object) -> Body:
+    """Return a request. Raises `errors.Invalid` for what the server would refuse."""
+    try:
+        return request(**fields)
+    except pydantic.ValidationError as error:
+        found = tuple(
+            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
+        )
+        raise errors.Invalid("The request is malformed.", problems=found) from None
 
 
 def _path(*parts: str) -> str:
