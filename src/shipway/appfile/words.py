@@ -62,9 +62,12 @@ def wrong(expected: str, fix: str) -> PydanticCustomError:
     return PydanticCustomError("shape", "{expected}", {"expected": expected, "fix": fix})
 
 
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
 def is_clean(text: str) -> bool:
     """Whether a text has no control characters, nor those that turn or hide what is shown."""
-    return not any(unicodedata.category(character).startswith("C") for character in text)
+    return not any(unicodedata.category(character) in _UNSEEN for character in text)
 
 
 def _clean(text: str) -> str:

@@ -147,13 +147,13 @@ class Variables:
         Two callers at once get the same. Worker only.
         """
         policy.check_environment(environment)
-        for attempt in ("see", "make"):
+        found = await self._generated(app, environment)
+        if name not in found:
+            await self._generate(app, environment, name)
             found = await self._generated(app, environment)
-            if name in found:
-                return self._vault.open(found[name])
-            if attempt == "see":
-                await self._generate(app, environment, name)
-        raise errors.NotFound(f"The app {app} was removed meanwhile.")
+        if name not in found:
+            raise errors.NotFound(f"The app {app} was removed meanwhile.")
+        return self._vault.open(found[name])
 
     async def secret_values(self, app: str, environment: str) -> tuple[str, ...]:
         """Return everything that no log may show, passwords within addresses too. Worker only."""
