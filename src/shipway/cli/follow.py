@@ -41,7 +41,7 @@ async def deployment(session: Session, client: Client, begun: wire.Deployment) -
         return Spinner("dots", Text(sentence(latest)))
 
     hint = f"The deployment goes on. `shipway deployments {begun.environment} -f` comes back."
-    with detachable(session, hint), _shown(session, render):
+    with detachable(session, hint), _shown(session, render, stays=False):
         async for latest in client.follow_deployment(begun):
             if not session.out.live and not latest.over:
                 session.out.say(sentence(latest))
@@ -98,12 +98,14 @@ class Picture:
         return line
 
     def render(self) -> RenderableType:
-        """Return the picture: one line for each step, and the run's sentence below."""
+        """Return the picture: one line for each step, and what the run says while it goes on."""
         table = Table.grid(padding=(0, 1))
         for step in self._steps.values():
             mark = MARKS.get(step.state)
             shown = Text(mark, style=output.STYLES[step.state]) if mark else Spinner("dots")
             table.add_row(shown, step.name, Text(_spent(step), style="dim"), _aside(step))
+        if self.run and self.run.over:
+            return table
         return Group(table, Text(self.run.sentence if self.run else "Connecting…", style="bold"))
 
 
@@ -126,11 +128,14 @@ def _aside(step: wire.Step) -> Text:
 
 
 @contextlib.contextmanager
-def _shown(session: Session, render: Callable[[], RenderableType]) -> Iterator[None]:
+def _shown(
+    session: Session, render: Callable[[], RenderableType], *, stays: bool = True
+) -> Iterator[None]:
     if not session.out.live:
         yield
         return
-    with Live(console=session.out.out, get_renderable=render, refresh_per_second=8):
+    console = session.out.out
+    with Live(console=console, get_renderable=render, refresh_per_second=8, transient=not stays):
         yield
 
 
