@@ -5,9 +5,10 @@ Colours and live displays are for terminals; anything else gets plain lines. NO_
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pydantic
 from rich.console import Console
@@ -56,6 +57,16 @@ class Output:
     def note(self, text: str) -> None:
         """Say something that is not the answer, so that the answer can be piped on."""
         self.err.print(Text(text, style="dim"))
+
+    @contextlib.contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Say what goes on in the block; on a terminal, as long as it goes on."""
+        if not self.live:
+            self.note(text)
+            yield
+            return
+        with self.err.status(Text(text)):
+            yield
 
     def json(self, *answers: pydantic.BaseModel) -> None:
         """Print each answer as one JSON document."""

@@ -26,8 +26,8 @@ async def up(session: Session) -> None:
     from shipway.kit import settings  # noqa: PLC0415 -- likewise
 
     found = settings.load()
-    session.out.note(f"Starting Shipway in {found.home}")
-    token = await wiring.up(found)
+    with session.out.working(f"Starting Shipway in {found.home}"):
+        token = await wiring.up(found)
     url = _address(found.api_port)
     if token:
         session.out.say(f"Owner token, shown this once: {token}")
@@ -53,7 +53,8 @@ async def down(session: Session, *, forget: bool, yes: bool) -> None:
     if forget:
         consequence = f"Everything in {found.home} will be gone. Nothing brings it back."
         options.confirm(str(found.home), consequence, sure=yes)
-    await wiring.down(found, forget=forget)
+    with session.out.working(f"Ending Shipway in {found.home}"):
+        await wiring.down(found, forget=forget)
     if forget and session.logins.knows(url := _address(found.api_port)):
         session.logins.forget(url)
     session.out.say(f"Shipway in {found.home} is down{' and forgotten' if forget else ''}.")
