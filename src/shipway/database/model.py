@@ -8,10 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-LOCK_NOT_AVAILABLE = "55P03"
-"""The SQLSTATE of a statement that waited for a lock longer than ``lock_timeout``."""
+LOCK_TROUBLE = frozenset({"55P03", "40P01"})
+"""The SQLSTATE of a statement that waited longer than ``lock_timeout``, and of a deadlock."""
 
-_SIGNS_OF_LOCK_TIMEOUT = (LOCK_NOT_AVAILABLE, "due to lock timeout", "LockNotAvailable")
+MOST_STATEMENTS = 1000
+"""Of a longer migration only the first ones are kept."""
+
+LONGEST_STATEMENT = 4000
+"""In characters; the rest is cut off."""
+
+_SIGNS_OF_LOCK_TROUBLE = (
+    *LOCK_TROUBLE,
+    "due to lock timeout",
+    "LockNotAvailable",
+    "deadlock detected",
+)
 _LOG_LINE = re.compile(r"\[?(DEBUG|INFO|NOTICE|WARN|WARNING|ERROR)\b")
 
 
@@ -171,10 +182,10 @@ def logged(record: Mapping[str, Any]) -> Logged:
 
 def statements(log: Sequence[Logged]) -> tuple[Statement, ...]:
     """Return what changed something, leaving out transaction control and looks at the catalogue."""
+    changes = (entry for entry in log if entry.sql and not _NO_CHANGE.match(entry.sql))
     return tuple(
-        Statement(entry.sql, entry.seconds)
-        for entry in log
-        if entry.sql and not _NO_CHANGE.match(entry.sql)
+        Statement(entry.sql[:LONGEST_STATEMENT], entry.seconds)
+        for entry in itertools.islice(changes, MOST_STATEMENTS)
     )
 
 
@@ -190,8 +201,8 @@ def waited_for_lock(log: Sequence[Logged], output: Sequence[str]) -> bool:
     The server's log is the better witness; of a provider's database there is only the output.
     """
     if (error := last_error(log)) is not None:
-        return error.state == LOCK_NOT_AVAILABLE
-    return any(sign in line for line in output for sign in _SIGNS_OF_LOCK_TIMEOUT)
+        return error.state in LOCK_TROUBLE
+    return any(sign in line for line in output for sign in _SIGNS_OF_LOCK_TROUBLE)
 
 
 def holders(log: Sequence[Logged]) -> tuple[int, ...]:

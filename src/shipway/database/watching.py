@@ -77,11 +77,12 @@ class Watch:
         """Read until a marker that we log ourselves: what was logged before it is then there."""
         marker = f"shipway-marker-{secrets.token_hex(8)}"
         await self._connection.execute(f"do $$ begin raise log '{marker}'; end $$".encode())
-        text = ""
+        text = await self._read(since)
         with contextlib.suppress(TimeoutError):  # less evidence is no reason to fail
             async with asyncio.timeout(MARKER_SECONDS):
-                while marker not in (text := await self._read(since)):  # noqa: ASYNC110 -- a file
+                while marker not in text and len(text) < MOST_LOG_BYTES:
                     await asyncio.sleep(0.02)
+                    text = await self._read(since)
         return text
 
     async def _read(self, since: Position) -> str:

@@ -100,7 +100,13 @@ def test_a_record_without_the_usual_fields_is_no_problem() -> None:
     )
 
 
+def test_a_migration_of_a_million_rows_is_not_kept_whole() -> None:
+    kept = model.statements([ended(f"insert into a values ('{'x' * 9000}')")] * 1200)
+    assert (len(kept), len(kept[0].sql)) == (1000, 4000)
+
+
 LOCKED = entry(error_severity="ERROR", state_code="55P03", statement="alter table notes …")
+DEADLOCK = entry(error_severity="ERROR", state_code="40P01", statement="alter table notes …")
 BROKEN = entry(error_severity="ERROR", state_code="42P07", statement="create table notes ()")
 
 
@@ -109,6 +115,7 @@ BROKEN = entry(error_severity="ERROR", state_code="42P07", statement="create tab
     [
         ([LOCKED], [], True),
         ([LOCKED, BROKEN], [], False),
+        ([DEADLOCK], [], True),
         ([BROKEN, LOCKED], [], True),
         ([BROKEN], ["the lock is not available: 55P03"], False),
         ([], ["ERROR:  canceling statement due to lock timeout"], True),
