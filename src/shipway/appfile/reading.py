@@ -32,35 +32,34 @@ _STATEMENT = re.compile(
 
 def read(text: str, where: str) -> dict[str, Any]:
     """Parse TOML. Raises `errors.Invalid` when it is not, or is larger than an honest file."""
-    _bound(text, where)
+    if bound := _bound(text):
+        raise _unreadable(where, bound)
     try:
         document = tomllib.loads(text)
     except RecursionError as error:
-        raise errors.Invalid(f"{where} is nested too deeply.") from error
+        raise _unreadable(where, _TOO_DEEP) from error
     except ValueError as error:  # besides TOMLDecodeError: a number of thousands of digits
-        raise errors.Invalid(
-            f"{where} is not TOML.",
-            problems=(_syntax(str(error), text),),
-            fix="Correct the syntax.",
-        ) from error
+        raise _unreadable(where, _syntax(str(error), text)) from error
     if _deeper_than(document, DEEPEST):
-        raise errors.Invalid(
-            f"{where} is nested too deeply.", fix=f"No section needs more than {DEEPEST} levels."
-        )
+        raise _unreadable(where, _TOO_DEEP)
     return document
 
 
-def _bound(text: str, where: str) -> None:
+_TOO_DEEP = f"it is nested too deeply; no section needs more than {DEEPEST} levels."
+
+
+def _unreadable(where: str, problem: str) -> errors.Invalid:
+    return errors.Invalid(f"{where} cannot be read.", problems=(problem,))
+
+
+def _bound(text: str) -> str:
+    """Return what is too large, or nothing."""
     if len(text.encode(errors="surrogatepass")) > LARGEST:
-        raise errors.Invalid(
-            f"{where} is larger than {LARGEST // 1024} KiB.", fix="Move data out of it."
-        )
+        return f"it is larger than {LARGEST // 1024} KiB. Move data out of it."
     for number, line in enumerate(text.split("\n"), start=1):
         if len(line) > LONGEST_LINE:
-            raise errors.Invalid(
-                f"Line {number} of {where} is longer than {LONGEST_LINE} characters.",
-                fix="Break it into several lines.",
-            )
+            return f"line {number}: longer than {LONGEST_LINE} characters. Break it into several."
+    return ""
 
 
 def _syntax(message: str, text: str) -> str:

@@ -258,10 +258,11 @@ def test_syntax_that_is_not_toml_is_told_with_its_line() -> None:
          "surrogate", "zero", "lone-surrogate"],
 )  # fmt: skip
 def test_hostile_text_is_refused_soon_and_briefly(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(errors.Invalid) as caught:
         parsing.parse(text)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
+    assert caught.value.problems
     assert len(str(caught.value).encode(errors="replace")) < 40_000
 
 
@@ -276,7 +277,7 @@ def test_any_text_is_a_product_or_refused(text: str) -> None:
     try:
         assert isinstance(parsing.parse(text), model.Product)
     except errors.Invalid as error:
-        assert error.what  # noqa: PT017 -- both outcomes are fine
+        assert error.problems  # noqa: PT017 -- both outcomes are fine
 
 
 _TOML: st.SearchStrategy[Any] = st.recursive(
@@ -301,7 +302,7 @@ def test_any_shape_is_a_product_or_refused(sections: dict[str, Any]) -> None:
     try:
         parsing.parse(text)
     except errors.Invalid as error:
-        assert error.problems or error.what  # noqa: PT017 -- both outcomes are fine
+        assert error.problems  # noqa: PT017 -- both outcomes are fine
 
 
 def _inline(value: Any) -> str:

@@ -29,7 +29,10 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(reference.schema())
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/shipway.toml")), ids=str)
+FILES = sorted([*ROOT.glob("examples/*/shipway.toml"), *ROOT.glob("tests/apps/*/shipway.toml")])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
 def test_the_examples_satisfy_the_schema_and_the_parser(path: pathlib.Path) -> None:
     text = path.read_text()
     assert parsing.parse(text).environments
