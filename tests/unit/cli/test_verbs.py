@@ -75,7 +75,7 @@ def test_outside_a_checkout_the_app_must_be_named(terminal: Terminal) -> None:
     assert (found.exit_code, "--app" in found.err) == (5, True)
 
 
-@pytest.mark.parametrize("text", ["nane = 'x'", "name = ", "name = 3"])
+@pytest.mark.parametrize("text", ["title = 'x'", "name = ", "name = 3"])
 def test_a_file_without_a_name_is_named(terminal: Terminal, text: str) -> None:
     (terminal.folder / "shipway.toml").write_text(text)
     found = terminal.type("runs")
