@@ -138,7 +138,8 @@ class Migrations:
             raise errors.Failed(
                 f"The schema head of {migration.app} in {migration.environment} cannot be read:"
                 f" `{' '.join(migration.head_argv)}` exited with status {status}."
-                f" {' '.join(lines[-3:])}".strip(),
+                f" {' '.join(lines[-3:])}".rstrip(" .")
+                + ".",
                 fix="Mend `database.head` in shipway.toml and push again.",
             )
         return model.head(lines)

@@ -158,7 +158,7 @@ _DURATION = re.compile(
 _HOLDERS = re.compile(r"Process(?:es)? holding the lock: (?P<pids>[\d, ]+)\.")
 _NO_CHANGE = re.compile(
     r"\s*(begin|start transaction|commit|end|rollback|savepoint|release|show|set|reset|discard"
-    r"|deallocate|select (?:[^;]*\bpg_catalog\b|[^;]*\binformation_schema\b|current_|version|1\b))",
+    r"|deallocate|select (?:[^;]*\bpg_\w+|[^;]*\binformation_schema\b|current_|version|1\b))",
     re.IGNORECASE,
 )
 

@@ -78,6 +78,7 @@ def test_a_statement_is_read_from_either_protocol() -> None:
         "SHOW standard_conforming_strings",
         "set lock_timeout = 1",
         "SELECT pg_catalog.version()",
+        "SELECT typname AS name, oid FROM pg_type t WHERE t.oid = to_regtype($1)",
         "select n from information_schema.tables",
         "select current_schema()",
         "SELECT 1",
