@@ -103,7 +103,7 @@ class Stage:
     async def change_greeting(self) -> None:
         file = self._checkout / "api" / "src" / "aios" / "greeting.py"
         text = file.read_text()
-        changed = re.sub(r'^(GREETING\b.*?= )"(.*)"$', r'\1"\2 And it has changed."', text, flags=re.M)
+        changed = re.sub(r'^(GREETING\b.*?= )"(.*)"$', r'\1"\2 And it has changed."', text, flags=re.MULTILINE)
         if changed == text:
             raise Failed(f"{file.name} has no GREETING to change")
         file.write_text(changed)

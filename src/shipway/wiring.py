@@ -39,7 +39,7 @@ from shipway.health.outbox import Outbox
 from shipway.kit import blobs, db, durable, errors, http, migrate
 from shipway.kit.settings import Settings
 from shipway.releases.records import Deployments, Releases
-from shipway.runtime.drivers import boot
+from shipway.steward import boot
 from shipway.runtime.drivers.socket import SocketKeeper
 from shipway.runtime.instances import Instances
 from shipway.runtime.model import Kind, Owner, Service
@@ -146,11 +146,11 @@ async def up(settings: Settings) -> str | None:
     await create_store(machine, settings.home)
     await migrate.migrate(settings.database_url)
     await _make_vault(machine, settings.home)
-    token = await _first_owner(settings)
     for service in services(settings):
         await machine.keep(service)
-    await _wait_for_api(settings)
-    return token
+    await _wait_for_api(machine, settings)
+    # Last, because it is shown once: nothing may fail between here and the person.
+    return await _first_owner(settings)
 
 
 async def down(settings: Settings, *, forget: bool) -> None:
@@ -171,8 +171,19 @@ def services(settings: Settings) -> tuple[Service, ...]:
     )
 
 
-def edge_service(edge: Envoy) -> Service:
-    """The edge, once it has been prepared."""
+async def start_edge(parts: Worker) -> None:
+    """Have the edge running with the table on record. May be repeated."""
+    found, edge = parts.platform.settings, parts.edge
+    await edge.prepare()
+    await keeper(found).keep(_edge_service(edge))
+    await parts.platform.traffic.serve_platform(
+        host=found.platform_host,
+        api=f"127.0.0.1:{found.api_port}",
+        intake=f"127.0.0.1:{found.intake_port}",
+    )
+
+
+def _edge_service(edge: Envoy) -> Service:
     return Service(
         owner=Owner(Kind.EDGE),
         name=Kind.EDGE.value,
@@ -199,16 +210,20 @@ async def _first_owner(settings: Settings) -> str | None:
         await database.close()
 
 
-async def _wait_for_api(settings: Settings) -> None:
-    """Wait until the API answers. Raises `errors.Unavailable` when it does not in time."""
+async def _wait_for_api(machine: Keeper, settings: Settings) -> None:
+    """Wait until the API answers. Raises `errors.Failed` with the end of its log when it does
+    not in time."""
     deadline = asyncio.get_running_loop().time() + READY_SECONDS
     while True:
         try:
             await http.get(f"http://127.0.0.1:{settings.api_port}/health", timeout=2)
             return
-        except errors.Unavailable:
+        except errors.Unavailable as error:
             if asyncio.get_running_loop().time() > deadline:
-                raise
+                lines = await machine.log_lines(Kind.API, last=3)
+                raise errors.Failed(
+                    f"The API does not come up. Its log ends: {' | '.join(lines)}"
+                ) from error
         await asyncio.sleep(0.1)
 
 

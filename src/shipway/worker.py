@@ -14,7 +14,7 @@ from typing import Any
 
 from shipway import wiring
 from shipway.kit import durable, errors, log, settings
-from shipway.workflows import deploying, requests
+from shipway.workflows import deploying, requests, starting
 
 HOUSEKEEPING_SECONDS = 30.0
 """How often warm releases are looked at, and whether every instance is where it should be."""
@@ -31,6 +31,7 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
             parts.courier.deliver,
         )
         async with parts.engine.running():
+            await wiring.start_edge(parts)
             await parts.requests.resume()
             for stranded in await parts.engine.stranded():
                 _log.error("workflow.stranded", workflow=stranded)
@@ -49,7 +50,7 @@ async def _again(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await chore()
         except errors.ShipwayError as error:
             _log.warning("chore.waits", why=str(error))
-        except Exception:
+        except Exception:  # a bug in one chore must not end the workflows
             _log.exception("chore.broke")
         await asyncio.sleep(1)
 
@@ -65,7 +66,7 @@ async def _keep_house(parts: wiring.Worker) -> None:
     """Retire what has cooled; bring back instances that should run and do not."""
     while True:
         await deploying.retire_cooled(parts.platform)
-        await deploying.mend(parts.platform)
+        await starting.mend(parts.platform)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 

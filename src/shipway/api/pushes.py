@@ -24,7 +24,7 @@ from shipway.api.progress import Progress
 from shipway.builds.model import Run
 from shipway.kit import errors, log
 
-SOCKET = "api.sock"
+SOCKET = "api/api.sock"
 """The API's Unix socket, in the folder of sockets."""
 
 HOOKS = ("pre-receive", "post-receive")
@@ -44,7 +44,7 @@ class Pushing:
 
     @property
     def hooks(self) -> pathlib.Path:
-        return self.on.settings.run / "hooks"
+        return self.on.settings.run / "api" / "hooks"
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

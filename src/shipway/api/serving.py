@@ -54,6 +54,7 @@ def tcp(port: int) -> socket.socket:
 
 def unix(path: pathlib.Path) -> socket.socket:
     """Listen on a Unix socket for this user and group, in place of one that was left."""
+    path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))

@@ -4,10 +4,10 @@ select last from runtime.ports for update;
 
 -- free_ports --
 -- Ports that no instance has, the longest unused first.
-select port
-from generate_series(%(first)s::integer, %(last)s::integer) as port
-where not exists (select from runtime.instances where instances.port = generate_series.port)
-order by port <= (select last from runtime.ports), port
+select pool.port
+from generate_series(%(first)s::integer, %(last)s::integer) as pool (port)
+where not exists (select from runtime.instances where instances.port = pool.port)
+order by pool.port <= (select last from runtime.ports), pool.port
 limit 50;
 
 -- use_port --

@@ -30,6 +30,7 @@ _PROGRAMS = {
 _FOLDERS = (
     # name, whose (None: ours), mode; the group is the platform's
     ("run", None, 0o755),
+    ("run/api", Kind.API, 0o750),
     ("tools", None, 0o755),
     ("git", Kind.API, 0o2770),
     ("artifacts", Kind.WORKER, 0o2750),

@@ -47,9 +47,12 @@ class Server:
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         caller = _Caller(writer)
         try:
-            self._admit(caller.uid())
+            self._admit(caller.uid(), Kind.WORKER, Kind.API)
             async with asyncio.timeout(_PATIENCE):
                 request = wire.parse(await reader.readline())
+            # The API may look, for people want to see what runs; it may not touch.
+            looks = isinstance(request, wire.Services)
+            self._admit(caller.uid(), Kind.WORKER, *([Kind.API] if looks else []))
             await _while_connected(reader, self._answer(request, caller))
             await writer.drain()
         except errors.ShipwayError as error:
@@ -62,15 +65,18 @@ class Server:
         finally:
             writer.close()
 
-    def _admit(self, uid: int) -> None:
-        """Raise `errors.Denied` for a caller that is not one of the few."""
-        worker = Owner(Kind.WORKER).user(str(self._home))
-        known = {0, os.geteuid()}
-        with contextlib.suppress(KeyError):
-            known.add(pwd.getpwnam(worker).pw_uid)
-        if uid not in known:
+    def _admit(self, uid: int, *kinds: Kind) -> None:
+        """Raise `errors.Denied` for a caller that is neither root, nor we, nor one of these."""
+        if uid not in {0, os.geteuid(), *(self._uid_of(kind) for kind in kinds)}:
             _log.warning("steward.denied", uid=uid)
             raise errors.Denied("The steward answers to Shipway's worker and to root alone.")
+
+    def _uid_of(self, kind: Kind) -> int:
+        """The user of a part of Shipway; our own where there is no such user."""
+        try:
+            return pwd.getpwnam(Owner(kind).user(str(self._home))).pw_uid
+        except KeyError:
+            return os.geteuid()
 
     async def _answer(self, request: wire.Request, caller: _Caller) -> None:
         """Do what is asked, then tell that it is done."""

@@ -10,8 +10,8 @@ from shipway.database.model import Migration
 from shipway.kit import clock, durable, errors
 from shipway.releases import model
 from shipway.releases.model import Deployment
-from shipway.runtime.instances import Instance, Start
-from shipway.workflows import entering, names, provided, proving, telling
+from shipway.runtime.unpacked import Prepared
+from shipway.workflows import entering, names, proving, starting, telling
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
@@ -70,7 +70,11 @@ class Deploying:
         if live and live.id == deployment:
             return Way(deployment=deployment, stages=(), warm=True)
         target = await self._target(entry)
-        running = await self._instances(entry.app, entry.environment, target.served_by)
+        running = [
+            one
+            for one in await on.instances.running(entry.app, entry.environment)
+            if one.deployment == target.served_by
+        ]
         alive = [one for one in running if await on.instances.alive(one)]
         warm = bool(running) and len(alive) == len(running)
         served_by = target.served_by if warm or not entry.server else deployment
@@ -82,19 +86,9 @@ class Deploying:
     @durable.step
     async def unpack(self, way: Way) -> None:
         """Put the release's files in place, read-only."""
-        on, entry = self._on, await entry_of(self._on, way.deployment)
-        server = entry.product.server
-        if server is None:
-            return
-        migrations = await on.blobs.path(entry.migrations) if entry.migrations else None
-        await on.instances.prepare(
-            entry.app,
-            entry.environment,
-            entry.release.id,
-            kind=server.kind,
-            server=await on.blobs.path(entry.server),
-            database_files=migrations,
-        )
+        entry = await entry_of(self._on, way.deployment)
+        if entry.product.server:
+            await self._prepare(entry)
 
     @durable.step
     async def migrate(self, way: Way) -> str:
@@ -104,6 +98,7 @@ class Deploying:
         if tool is None:
             return "There is no database."
         access = await on.clusters.ensure(entry.app, entry.environment)
+        prepared = await self._prepare(entry)
         report = await on.migrations.migrate(
             Migration(
                 app=entry.app,
@@ -112,6 +107,8 @@ class Deploying:
                 release=entry.release.id,
                 argv=tool.migrate,
                 head_argv=tool.head,
+                cwd=prepared.cwd,
+                env=prepared.env,
                 owner_url=access.owner_url,
             )
         )
@@ -122,60 +119,23 @@ class Deploying:
     async def start(self, way: Way) -> None:
         """Start the instances beside those that serve now."""
         on, entry = self._on, await entry_of(self._on, way.deployment)
-        server = entry.product.server
-        if server is None:
-            return
-        database = entry.product.database and await on.clusters.access(entry.app, entry.environment)
-        facts = provided.facts(
-            on.settings,
-            entry.product,
-            entry.environment,
-            release=entry.release.version,
-            db_url=database.app_url if database else "",
-        )
-        env = await on.variables.server_environment(
-            entry.app, entry.environment, entry.product, facts
-        )
-        for index in range(entry.site.policy.instances):
-            await on.instances.start(
-                Start(
-                    app=entry.app,
-                    environment=entry.environment,
-                    release=entry.release.id,
-                    deployment=way.deployment,
-                    index=index,
-                    kind=server.kind,
-                    argv=server.start,
-                    port_variable=server.port,
-                    env=env,
-                    drain_seconds=server.drain_seconds,
-                )
-            )
-        await self._say(entry, f"{entry.site.policy.instances} instance(s) started.")
+        found = await starting.starts(on, entry)
+        for start in found:
+            await on.instances.start(start)
+        await self._say(entry, f"{len(found)} instance(s) started.")
 
     @durable.step
     async def wait_until_ready(self, way: Way) -> None:
         """Wait until every instance answers its health path; no traffic comes before."""
-        on, entry = self._on, await entry_of(self._on, way.deployment)
-        server = entry.product.server
-        if server is None:
-            return
-        for instance in await self._instances(entry.app, entry.environment, way.deployment):
-            await on.instances.wait_ready(
-                instance, health=server.health, timeout=server.ready_seconds
-            )
-        await self._say(entry, f"Every instance answers {server.health}.")
+        entry = await entry_of(self._on, way.deployment)
+        await starting.wait_until_ready(self._on, entry)
+        await self._say(entry, "Every instance is ready.")
 
     @durable.step
     async def join_traffic(self, way: Way) -> None:
         """Make the instances known to the edge, which checks them for itself."""
-        on, entry = self._on, await entry_of(self._on, way.deployment)
-        server = entry.product.server
-        if server is None:
-            return
-        running = await self._instances(entry.app, entry.environment, way.deployment)
-        endpoints = [str(instance.address) for instance in running]
-        await on.traffic.add(entry.site, way.deployment, endpoints, server.health)
+        entry = await entry_of(self._on, way.deployment)
+        await starting.join_traffic(self._on, entry)
 
     @durable.step
     async def shift(self, stage: Stage, way: Way) -> None:
@@ -241,6 +201,20 @@ class Deploying:
         await telling.tell(on, entry.deployment, "deployment.failed", sentence)
         return Outcome(good=False, sentence=sentence)
 
+    async def _prepare(self, entry: Entry) -> Prepared:
+        on, server = self._on, entry.product.server
+        if server is None:
+            raise errors.Invalid("A database needs a server: its packages run the migrations.")
+        migrations = await on.blobs.path(entry.migrations) if entry.migrations else None
+        return await on.instances.prepare(
+            entry.app,
+            entry.environment,
+            entry.release.id,
+            kind=server.kind,
+            server=await on.blobs.path(entry.server),
+            database_files=migrations,
+        )
+
     async def _must_contain(self, entry: Entry, live: Deployment) -> None:
         on = self._on
         served = await on.releases.get(live.release)
@@ -263,10 +237,6 @@ class Deploying:
             raise errors.Refused(f"{entry.release.version} was never live in {entry.environment}.")
         warm = [one for one in history if one.state in {"warm", "rolled_back"}]
         return (warm or list(history))[0]
-
-    async def _instances(self, app: str, environment: str, deployment: str) -> list[Instance]:
-        running = await self._on.instances.running(app, environment)
-        return [instance for instance in running if instance.deployment == deployment]
 
     async def _judge(self, entry: Entry, gate: str, sentence: str) -> None:
         await self._on.releases.judge(

@@ -59,7 +59,7 @@ class Traffic:
             await tables.set_pool("shipway", "", Pool(name=API, endpoints=(api,)))
             # Runs are followed and repositories pushed through here: both take their time.
             route = Route(host=host, shares=whole, timeout_seconds=LONGEST_SECONDS)
-            await tables.set_route("shipway", "", (route,))
+            await tables.set_routes("shipway", "", (route,))
 
     async def add(self, site: Site, deployment: str, endpoints: Sequence[str], health: str) -> None:
         """Make instances known to the edge, and return once it finds them healthy."""
@@ -72,7 +72,7 @@ class Traffic:
     async def share(self, site: Site, parts: Sequence[Part]) -> None:
         """Turn the traffic of an environment to deployments, in shares that add up to 1000."""
         async with self._steering.change() as tables:
-            await tables.set_route(site.app, site.environment, routes(site, parts))
+            await tables.set_routes(site.app, site.environment, routes(site, parts))
 
     async def remove(self, app: str, environment: str, deployment: str) -> None:
         """Forget instances that get no traffic, once their last request has ended."""
