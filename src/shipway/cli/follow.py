@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -147,9 +147,3 @@ def detachable(session: Session, hint: str) -> Iterator[None]:
     except asyncio.CancelledError:
         session.out.note(hint)
         raise
-
-
-async def lines(session: Session, source: AsyncIterator[str]) -> None:
-    """Print lines as they come."""
-    async for line in source:
-        session.out.say(line)

@@ -14,6 +14,7 @@ from shipway.cli import (
     env,
     init,
     login,
+    logs,
     notify,
     options,
     output,
@@ -33,7 +34,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Delivery": (
         deploy.deploy,
         runs.runs,
-        runs.logs,
+        logs.logs,
         runs.cancel,
         releases.releases,
         releases.approve,

@@ -100,7 +100,7 @@ def test_followed_logs_end_with_the_run(terminal: Terminal, api: Api) -> None:
         (
             wire.Event(kind="step", step=a_step(state="running", ended=None)),
             wire.Event(kind="beat"),
-            wire.Event(kind="log", name="test api", line="1 failed"),
+            wire.Event(kind="log", name="test api", line="2026-11-23T12:00:00.000Z 1 failed"),
             wire.Event(kind="step", step=a_step(state="failed", sentence="1 of 7 tests failed.")),
             wire.Event(kind="run", run=failed),
         ),
