@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from shipway.database import configuration, find
 from shipway.kit import command, errors
-from shipway.runtime.model import Owner, Service, Task
+from shipway.runtime.model import Observed, Owner, Service, Task
 from shipway.runtime.port import Keeper
 
-READY_SECONDS = 90
+READY_SECONDS = 300
+"""A server that was killed first repairs what it was writing."""
+
 CRASHES_THAT_TELL = 3
-"""A server that has been restarted so often while we wait for it will not come up."""
+"""A server that is restarted so often while we wait for it will not come up."""
 
 SUPERUSER = "postgres"
 """Made by initdb. Only the OS user who owns the data may be it."""
@@ -58,9 +60,9 @@ class Nodes:
         if major is None:
             await self._make(node.owner, postgres)
         await self._configure(node, folder.owner())
-        runs = await self._is_up(node)
+        before = await self._observed(node)
         await self._keeper.keep(_service(node, postgres))
-        if runs:
+        if before and before.up:  # a signal in its first moments would end the server
             await self._keeper.signal(node.service, "SIGHUP")
         await self._wait(node, postgres)
 
@@ -122,29 +124,28 @@ class Nodes:
             await self._keeper.write(node.owner, f"data/{name}", text.encode())
 
     async def _wait(self, node: Node, postgres: find.Postgres) -> None:
-        """Wait until the server answers, which may take a while after a crash."""
         ask = command.Command(
             argv=(postgres.program("pg_isready"), "-q", "-h", self.sockets(node.owner)),
             env=command.base_environment(),
             timeout=10,
         )
+        crashes = await self._restarts(node)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 while (await command.run(ask, check=False)).status != 0:
-                    await self._give_up_on_crashes(node)
+                    if await self._restarts(node) - crashes >= CRASHES_THAT_TELL:
+                        raise await self._not_up(node)
                     await asyncio.sleep(0.1)
         except TimeoutError as error:
             raise await self._not_up(node) from error
 
-    async def _is_up(self, node: Node) -> bool:
-        """Tells whether it ran already: a signal in the first moments would end the server."""
+    async def _observed(self, node: Node) -> Observed | None:
         observed = await self._keeper.services(node.service)
-        return any(one.up for one in observed if one.name == node.service)
+        return next((one for one in observed if one.name == node.service), None)
 
-    async def _give_up_on_crashes(self, node: Node) -> None:
-        for observed in await self._keeper.services(node.service):
-            if observed.name == node.service and observed.restarts >= CRASHES_THAT_TELL:
-                raise await self._not_up(node)
+    async def _restarts(self, node: Node) -> int:
+        observed = await self._observed(node)
+        return observed.restarts if observed else 0
 
     async def _not_up(self, node: Node) -> errors.Failed:
         lines = await self._keeper.log_lines(node.service, last=5)
@@ -165,4 +166,4 @@ def _service(node: Node, postgres: find.Postgres) -> Service:
 
 def _task(owner: Owner, what: str, *argv: str) -> Task:
     environment = {**command.base_environment(), "TZ": "UTC"}
-    return Task(owner=owner, argv=argv, key=f"{what}.{owner.slug}", env=environment, timeout=120)
+    return Task(owner=owner, argv=argv, key=f"{what}.{owner.slug}", env=environment, timeout=300)

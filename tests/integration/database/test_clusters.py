@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pathlib
 
 import psycopg
@@ -8,6 +9,8 @@ import pytest
 from shipway.database import clusters
 from shipway.database.model import Access
 from shipway.kit import errors
+from shipway.runtime.drivers.local import LocalKeeper
+from shipway.runtime.model import Kind, Owner
 from shipway.runtime.port import Keeper
 
 pytestmark = pytest.mark.anyio
@@ -54,8 +57,18 @@ async def test_the_owner_may_use_extensions_that_apps_expect(access: Access) -> 
 async def test_a_wrong_password_and_another_role_are_turned_away(access: Access) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         await run(access.app_url.replace(clusters.APP_ROLE, clusters.OWNER_ROLE, 1))
-    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry|rejects|Peer"):
-        await run(access.app_url.replace(clusters.APP_ROLE, "postgres", 1) + "&sslmode=disable")
+    with pytest.raises(psycopg.OperationalError, match="rejects connection"):
+        await run(access.app_url.replace(clusters.APP_ROLE, "intruder", 1))
+    with pytest.raises(psycopg.OperationalError, match="rejects connection"):
+        await run(access.app_url.replace("/aios?", "/template1?", 1))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root all is one OS user, the superuser too")
+async def test_only_the_clusters_own_os_user_may_be_superuser_without_password(
+    access: Access,
+) -> None:
+    with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):
+        await run(access.app_url.replace(clusters.APP_ROLE, "postgres", 1))
 
 
 async def test_nothing_listens_on_the_network(access: Access) -> None:
@@ -106,3 +119,26 @@ async def test_a_given_database_is_the_providers(keeper: Keeper, shared_home: pa
 class NoPasswords:
     async def internal(self, app: str, environment: str, name: str) -> str:
         raise AssertionError("a given database needs no password of ours")
+
+
+async def test_a_server_that_cannot_start_says_why(
+    databases: clusters.Clusters, keeper: LocalKeeper
+) -> None:
+    await databases.ensure("aios", "development")
+    await keeper.drop("cluster.aios.development")
+    owner = Owner(Kind.CLUSTER, "aios", "development")
+    await keeper.remove(owner, "data/global/pg_control")
+    with pytest.raises(errors.Failed, match=r"development does not come up: .*pg_control"):
+        await databases.ensure("aios", "development")
+    await databases.remove("aios", "development")
+
+
+async def test_a_half_made_cluster_is_made_anew(
+    databases: clusters.Clusters, keeper: LocalKeeper
+) -> None:
+    owner = Owner(Kind.CLUSTER, "aios", "development")
+    await keeper.provide(owner)
+    await keeper.write(owner, "data.new/PG_VERSION", b"15\n")
+    access = await databases.ensure("aios", "development")
+    assert await run(access.app_url, "select 1") == [(1,)]
+    await databases.remove("aios", "development")

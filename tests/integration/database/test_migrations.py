@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 import pathlib
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.integration.database.conftest import APP, ENVIRONMENT, HURRY, Passwor
 from shipway.database import clusters, find
 from shipway.database.migrations import Migrations
 from shipway.database.model import Access
-from shipway.kit import db, errors
+from shipway.kit import command, db, errors
 from shipway.runtime.port import Keeper
 
 pytestmark = pytest.mark.anyio
@@ -188,6 +190,35 @@ async def test_one_that_was_killed_halfway_is_cleared_away_and_run_again(
     assert await rows(access.admin_url, SLEEPS) == [(False,)]
     assert (report.before, report.after, report.attempts) == ("", "0002_slow", 2)
     assert any(one.sql.startswith("create table notes") for one in report.statements)
+
+
+async def test_a_worker_that_was_killed_leaves_nothing_in_the_way(
+    release: Release, access: Access, database: db.Database, shared_home: pathlib.Path
+) -> None:
+    """Its migration goes on without it: first that is ended, and then all of it is done."""
+    slow = f"lock table notes in access exclusive mode; {SLOW}"
+    files = {"0001_notes": NOTES, "0002_slow": slow}
+    migration = await release.migration("d1", **files)
+    told = {
+        "home": str(shared_home),
+        "database": database.url,
+        "migration": dataclasses.asdict(migration),
+    }
+    worker = command.Command(
+        argv=(sys.executable, "-m", "tests.integration.database.one_migration"),
+        env=command.base_environment(),
+        cwd=pathlib.Path(__file__).parents[3],
+        stdin=json.dumps(told).encode(),
+    )
+    killed = asyncio.create_task(command.run(worker))
+    await until(access.admin_url, SLEEPS)
+    killed.cancel()  # which is SIGKILL for the worker, not for the tool in its own session
+    await asyncio.wait([killed])
+    assert await rows(access.admin_url, SLEEPS) == [(True,)]
+    again = await release.migration("d1", **{"0001_notes": NOTES, "0002_slow": DONE})
+    report = await release.migrations.migrate(again)
+    assert await rows(access.admin_url, SLEEPS) == [(False,)]
+    assert (report.before, report.after, report.attempts) == ("", "0002_slow", 2)
 
 
 async def test_sessions_that_outlived_their_worker_are_ended(
