@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from shipway.access.model import Action, Caller
 from shipway.api.platform import ApiPlatform
@@ -162,6 +162,9 @@ class Remote:
                     "core.hooksPath": str(self._pushing.hooks),
                     "http.receivepack": "true",
                     "receive.fsckObjects": "true",
+                    # What may be forced is for the rules of `push_rules` to say.
+                    "receive.denyNonFastForwards": "false",
+                    "receive.denyDeletes": "false",
                     "receive.maxInputSize": str(self._largest),
                 }
             ),
@@ -184,6 +187,7 @@ class Exchange:
         self._send = send
         self._largest = largest
         self._size = 0
+        self._complete = False
         self.answered = False
 
     async def carry(self, pipes: command.Pipes) -> None:
@@ -207,14 +211,14 @@ class Exchange:
             if message["type"] == "http.disconnect":
                 raise Left("The person left.")
             body = message.get("body", b"")
-            self._size += len(body)
+            self._count(message)
             if self._size > self._largest:
                 raise TooLarge("The push is too large.")
             # git may have ended early; what it did not read is of no use.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 stdin.write(body)
                 await stdin.drain()
-                if not message.get("more_body", False):
+                if self._complete:
                     stdin.close()
 
     async def _pump(self, stdout: asyncio.StreamReader) -> None:
@@ -253,14 +257,16 @@ class Exchange:
 
     async def _drain(self) -> bool:
         """Read the rest of the request. Returns False when the person left, or sends for ever."""
-        while self._size < 4 * self._largest:
+        while not self._complete and self._size < 4 * self._largest:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 return False
-            self._size += len(message.get("body", b""))
-            if not message.get("more_body", False):
-                return True
-        return False
+            self._count(message)
+        return self._complete
+
+    def _count(self, message: Message) -> None:
+        self._size += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
 
 
 def _parse(head: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
