@@ -30,19 +30,31 @@ async def deploy(session: Session, app: str | None, branch: str | None) -> None:
         if await repository.dirty():
             session.out.note("Changes that are not committed stay behind.")
         session.out.note(f"Pushing {commit[:10]} to {branch} of {found.name}")
-        hint = "If the push had arrived, its run goes on: shipway runs"
-        with follow.detachable(session, hint):
-            await repository.push(branch, session.server, session.out.say)
-        await _conclude(session, client, found.name, branch, commit)
+        said = await _push(session, repository, branch)
+        run = await _run_of(client, found.name, branch, commit)
+        if run is None:
+            session.out.note(f"{branch} was there already, and no run of it is known.")
+            return
+        if not run.over:
+            run = await follow.run(session, client, run.id)
+        if run.state != "succeeded" or run.sentence not in said:
+            follow.conclude_run(session, run)
 
 
-async def _conclude(session: Session, client: Client, app: str, branch: str, commit: str) -> None:
+async def _push(session: Session, repository: git.Repository, branch: str) -> set[str]:
+    """Push, showing what the server says, and return the lines of it."""
+    said: set[str] = set()
+
+    def heard(line: str) -> None:
+        said.add(line)
+        session.out.say(line)
+
+    with follow.detachable(session, "If the push had arrived, its run goes on: shipway runs"):
+        await repository.push(branch, session.server, heard)
+    return said
+
+
+async def _run_of(client: Client, app: str, branch: str, commit: str) -> wire.Run | None:
     page = await client.runs(app, limit=50)
-    runs = [run for run in page.items if (run.branch, run.commit) == (branch, commit)]
-    if not runs:
-        session.out.note(f"{branch} was there already, and no run of it is known.")
-        return
-    run: wire.Run = runs[0]
-    if not run.over:
-        run = await follow.run(session, client, run.id)
-    follow.conclude_run(session, run)
+    runs = (run for run in page.items if (run.branch, run.commit) == (branch, commit))
+    return next(runs, None)

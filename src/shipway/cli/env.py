@@ -133,7 +133,9 @@ async def diff(session: Session, left: str, right: str, app: str | None, *, as_j
 
 
 def _value(variable: wire.Variable) -> str:
-    return "(secret)" if variable.value is None else variable.value
+    if variable.value is not None:
+        return variable.value
+    return "(secret)" if variable.kind == "secret" else "(by deployment)"
 
 
 def _worded(value: object) -> str:
