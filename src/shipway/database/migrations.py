@@ -21,11 +21,12 @@ KEPT_LINES = 40
 _STILL_SERVING = "The release before goes on serving. Mend the migration and push again."
 
 
-class CommandFailed(errors.Failed):
-    """The command of a migration ended with another status than 0; ``log`` is the server's."""
+class _AttemptFailed(Exception):
+    """The command of a migration did not succeed; ``log`` is the server's. Stays in here."""
 
     def __init__(self, what: str, *, log: Sequence[Logged], output: Sequence[str]) -> None:
         super().__init__(what)
+        self.what = what
         self.log = log
         self.output = output
 
@@ -72,7 +73,7 @@ class Migrations:
         failure, attempts = "", 0
         try:
             attempts = await self._attempts(migration, watch, on_line)
-        except CommandFailed as error:
+        except _AttemptFailed as error:
             failure = await self._explain(migration, error, watch)
         log = await watch.logged(begun.log_position)
         report = Report(
@@ -97,7 +98,7 @@ class Migrations:
             attempts = await self._records.count_attempt(migration)
             try:
                 await self._attempt(migration, watch, on_line)
-            except CommandFailed as error:
+            except _AttemptFailed as error:
                 await watch.end_sessions()
                 if pause is None or not model.waited_for_lock(error.log, error.output):
                     raise
@@ -126,10 +127,10 @@ class Migrations:
                 on_line=heard,
             )
         except errors.Failed as error:
-            raise CommandFailed(str(error), log=await watch.logged(since), output=lines) from error
+            raise _AttemptFailed(str(error), log=await watch.logged(since), output=lines) from error
         if status:
             what = f"`{' '.join(migration.argv)}` exited with status {status}"
-            raise CommandFailed(what, log=await watch.logged(since), output=lines)
+            raise _AttemptFailed(what, log=await watch.logged(since), output=lines)
 
     async def _head(self, migration: Migration) -> str:
         lines: list[str] = []
@@ -154,7 +155,7 @@ class Migrations:
             raise
 
     async def _explain(
-        self, migration: Migration, error: CommandFailed, watch: watching.Watch
+        self, migration: Migration, error: _AttemptFailed, watch: watching.Watch
     ) -> str:
         """Tell what failed, at which statement, why, and who was in the way."""
         logged = model.last_error(error.log)
