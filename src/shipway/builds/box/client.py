@@ -58,7 +58,8 @@ def export(
 ) -> pathlib.Path:
     """Export one platform and return the folder. Raises `StepFailed` when it lacks the address."""
     target = scratch / "dist"
-    env = {"TMPDIR": str(_temporary(scratch)), "EXPO_OFFLINE": "1", "EXPO_NO_TELEMETRY": "1"}
+    own = {"TMPDIR": str(_temporary(scratch)), "EXPO_OFFLINE": "1", "EXPO_NO_TELEMETRY": "1"}
+    env = {**publics, **own}
     flags: tuple[str, ...] = ()
     if platform != "web":
         env["REACT_NATIVE_OVERRIDE_HERMES_DIR"] = str(_wrap_hermesc(folder, scratch))
