@@ -36,11 +36,11 @@ _SERVICES = {"git-upload-pack": Action.READ, "git-receive-pack": Action.PUSH}
 _log = log.get("git")
 
 
-class Left(errors.ShipwayError):
+class Left(Exception):
     """The person is not there any more."""
 
 
-class TooLarge(errors.ShipwayError):
+class TooLarge(Exception):
     """The push has more bytes than one may have."""
 
 
@@ -209,11 +209,11 @@ class Exchange:
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise Left("The person left.")
+                raise Left
             body = message.get("body", b"")
             self._count(message)
             if self._size > self._largest:
-                raise TooLarge("The push is too large.")
+                raise TooLarge
             # git may have ended early; what it did not read is of no use.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 stdin.write(body)

@@ -42,8 +42,7 @@ class Problem(Answer):
 
     type: str = "about:blank"
     title: str
-    """The kind of problem: invalid, refused, denied, unknown, not found, conflict, unavailable,
-    failed."""
+    """invalid, refused, denied, unknown, not found, conflict, unavailable or failed."""
     status: int
     detail: str
     """What happened to what, as a sentence."""
@@ -57,9 +56,6 @@ class Said(Answer):
     """A decision, as the sentence that the log, the console and the person see."""
 
     sentence: str
-
-
-# People
 
 
 class Token(Answer):
@@ -122,9 +118,6 @@ class AuditEntry(Answer):
     detail: dict[str, Any]
 
 
-# Apps and their variables
-
-
 class App(Answer):
     name: str
     created: Moment
@@ -178,9 +171,6 @@ class Difference(Answer):
     sentence: str
 
 
-# Runs
-
-
 class Step(Answer):
     name: str
     state: str
@@ -229,9 +219,6 @@ class Event(Answer):
     name: str = ""
     """The step that a log line belongs to."""
     line: str = ""
-
-
-# Releases and deployments
 
 
 class Gate(Answer):
@@ -308,9 +295,6 @@ class Deploy(Request):
     reason: str = pydantic.Field(default="", max_length=2000)
 
 
-# Environments
-
-
 class Waiting(Answer):
     release: str
     version: str
@@ -335,9 +319,6 @@ class Environment(Answer):
     missing: tuple[str, ...]
     """Required variables that have no value."""
     variables: tuple[Variable, ...]
-
-
-# Notifications
 
 
 class AddChannel(Request):
@@ -371,9 +352,6 @@ class Delivery(Answer):
     attempts: int
     last_error: str
     at: Moment
-
-
-# The whole
 
 
 class Part(Answer):

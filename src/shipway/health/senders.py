@@ -18,7 +18,7 @@ SECONDS = 15.0
 """The longest that one attempt may take, whatever the receiver does."""
 
 
-class Gone(errors.Failed):
+class Gone(Exception):
     """The receiver wants no more of it."""
 
 
