@@ -60,6 +60,12 @@ def test_every_error_is_documented() -> None:
         assert kind.__doc__, f"{kind.__name__} has no docstring"
 
 
+def test_every_documented_error_exists() -> None:
+    page = (DOCS / "reference" / "errors.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert documented == {kind.__name__ for kind in all_errors()}
+
+
 def markdown() -> list[pathlib.Path]:
     return sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 

@@ -279,3 +279,32 @@ def test_the_trail_is_shown(terminal: Terminal, api: Api) -> None:
     entry = wire.AuditEntry(id=1, at=NOW, who="ada", what="app.create", target="aios", detail={})
     api.on("GET /v1/audit", wire.Page[wire.AuditEntry](items=(entry,)))
     assert "ada  app.create  aios" in terminal.type("audit").out
+
+
+def test_init_writes_a_file_and_keeps_one_that_is_there(terminal: Terminal) -> None:
+    file = terminal.folder / "shipway.toml"
+    file.unlink()
+    expo = {"name": "notes", "dependencies": {"expo": "57", "react-native-web": "0.21"}}
+    (terminal.folder / "package.json").write_text(json.dumps(expo))
+    (terminal.folder / "app.json").write_text('{"expo": {}}')
+    assert "shipway.toml is written" in terminal.type("init").out
+    written = file.read_text()
+    assert terminal.type("init").exit_code == 6
+    file.write_text("mine")
+    assert terminal.type("init", "--stdout").out == written
+    assert file.read_text() == "mine"
+    assert terminal.type("init", "--yes").exit_code == 0
+    assert file.read_text() == written
+
+
+def test_without_the_parts_of_a_server_up_says_what_to_install(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = terminal.type("up")
+    assert (found.exit_code, "pip install 'shipway[server]'" in found.err) == (7, True)
+
+
+def test_every_verb_has_help_that_fits(terminal: Terminal) -> None:
+    summary = terminal.type("--help").out
+    assert "..." not in summary.partition("Options:")[2], "a first sentence is too long"
