@@ -215,6 +215,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.pid > 1:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+    # Without this the wait is for the end of the output, which nobody reads any more and which
+    # a child in another session may hold open; asyncio has no public way to let go of it.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
     await process.wait()
 
 

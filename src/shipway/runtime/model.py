@@ -175,10 +175,6 @@ class Instance:
     address: Address
 
     @property
-    def release(self) -> str:
-        return self.place.release
-
-    @property
     def deployment(self) -> str:
         return self.place.deployment
 

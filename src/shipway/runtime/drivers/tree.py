@@ -100,6 +100,8 @@ class Tree:
             await _s6("s6-svc", "-u", str(kept), check=False)
         else:
             await _s6("s6-svlink", "-f", "-t", "15000", str(self.folder), str(kept), name)
+            # Its supervisor is there; give the service itself a moment, so that it is seen up.
+            await _succeeds("s6-svwait", "-u", "-t", "1000", str(kept))
 
     def holds(self, plan: definition.Plan) -> bool:
         """Say whether this very definition is kept."""

@@ -16,6 +16,9 @@ from shipway.runtime.model import Kind, Owner
 PLATFORM = frozenset({Kind.API, Kind.WORKER, Kind.INTAKE, Kind.EDGE, Kind.STORE, Kind.CLUSTER})
 """Their users share the platform's group, which may read the folders of each."""
 
+_ALREADY_SO = {"useradd": 9, "groupadd": 9, "userdel": 6, "groupdel": 6}
+"""The status of each account tool when there is nothing left to do."""
+
 UNPRIVILEGED = ("--no-new-privs", "--inh-caps=-all")
 LOW_PORTS = (
     "--no-new-privs",
@@ -103,7 +106,7 @@ class Users:
             done = await command.run(
                 command.Command(argv=argv, env=command.base_environment()), check=False
             )
-            if done.status == 0 or "already exists" in " ".join(done.last_lines):
+            if done.status in {0, _ALREADY_SO[argv[0]]}:
                 return
             await asyncio.sleep(0.2 * 2**attempt)
         raise errors.Failed(f"`{argv[0]}` for {argv[-1]} did not succeed: {done.last_lines[-1:]}.")
