@@ -136,7 +136,7 @@ async def gather(client: Client, run: str) -> list[str]:
 async def test_an_unknown_step_names_the_known(live: Live, viewer: Client) -> None:
     run = await a_run(live)
     await live.platform.runs.announce(run.id, ["test"])
-    for name in ("no", "..", "x" * 500):
+    for name in ("no", "a b", "x" * 500):
         with pytest.raises(errors.NotFound, match="Its steps: test"):
             _ = [line async for line in viewer.step_log(run.id, name)]
     with pytest.raises(errors.NotFound, match="There is no run"):
