@@ -16,7 +16,6 @@ from shipway.access.audit import Audit
 from shipway.access.model import Role
 from shipway.access.people import People
 from shipway.api import app, serving
-from shipway.api.platform import ApiPlatform
 from shipway.api.pushes import SOCKET
 from shipway.builds.logs import Logs
 from shipway.builds.records import Runs
@@ -30,6 +29,7 @@ from shipway.health.outbox import Outbox
 from shipway.kit import db, durable, settings
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime.model import Address, Kind, Observed, Owner
+from shipway.workflows.front import ApiPlatform
 from shipway.workflows.requests import Requests
 
 

@@ -23,9 +23,9 @@ from shipway.api import (
     status,
 )
 from shipway.api.notices import Notices
-from shipway.api.platform import ApiPlatform
 from shipway.builds import records
 from shipway.kit import errors, log
+from shipway.workflows.front import ApiPlatform
 
 LARGEST_REQUEST = 1024 * 1024
 """Bytes of a JSON request; a git push is bounded by git."""

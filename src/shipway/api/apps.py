@@ -10,10 +10,10 @@ import fastapi
 from shipway.access.model import Action
 from shipway.api import paging, writing
 from shipway.api.asking import READS, Asker, On
-from shipway.api.platform import ApiPlatform
 from shipway.client import wire
 from shipway.environments.model import App
 from shipway.kit import errors
+from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(
     prefix="/v1/apps", tags=["apps"], route_class=writing.Route, dependencies=[READS]

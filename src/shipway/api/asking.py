@@ -8,8 +8,8 @@ import fastapi
 
 from shipway.access.model import Action, Caller
 from shipway.api.notices import Notices
-from shipway.api.platform import ApiPlatform
 from shipway.kit import errors
+from shipway.workflows.front import ApiPlatform
 
 
 def platform(request: fastapi.Request) -> ApiPlatform:

@@ -11,10 +11,10 @@ from shipway.access.model import Action
 from shipway.api import addresses, policies, shapes, writing
 from shipway.api.asking import READS, Asker, On
 from shipway.api.observing import database_sentence, instances
-from shipway.api.platform import ApiPlatform
 from shipway.client import wire
 from shipway.environments import policy
 from shipway.releases.model import Release
+from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(
     prefix="/v1/apps/{app}", tags=["environments"], route_class=writing.Route, dependencies=[READS]

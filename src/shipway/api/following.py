@@ -13,11 +13,11 @@ from typing import Self
 
 from shipway.api import shapes
 from shipway.api.notices import Notices
-from shipway.api.platform import ApiPlatform
 from shipway.builds import records
 from shipway.builds.model import StepRecord
 from shipway.client import wire
 from shipway.kit import errors
+from shipway.workflows.front import ApiPlatform
 
 BEAT = 10.0
 """Seconds after which a quiet stream shows that it is alive."""

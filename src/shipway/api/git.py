@@ -18,10 +18,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from shipway.access.model import Action, Caller
-from shipway.api.platform import ApiPlatform
 from shipway.api.pushes import Pushing
 from shipway.builds import sources
 from shipway.kit import command, errors, log
+from shipway.workflows.front import ApiPlatform
 
 LONGEST = 6 * 3600.0
 """Seconds: a push stays open while its run is followed."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipway.api.platform import ApiPlatform
 from shipway.appfile.model import Product
 from shipway.client import wire
 from shipway.kit import errors
 from shipway.runtime.model import Observed
+from shipway.workflows.front import ApiPlatform
 
 PARTS = ("store", "api", "worker", "intake", "edge")
 """Shipway's own services."""

@@ -9,11 +9,11 @@ import fastapi
 
 from shipway.api import environments, paging, shapes, writing
 from shipway.api.asking import READS, Asker, Heard, On
-from shipway.api.platform import ApiPlatform
 from shipway.client import wire
 from shipway.environments import policy
 from shipway.kit import errors
 from shipway.releases.model import Deployment
+from shipway.workflows.front import ApiPlatform
 
 CHANNEL = "shipway_deployment"
 """The PostgreSQL channel with the ids of deployments that have changed."""

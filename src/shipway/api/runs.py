@@ -12,11 +12,11 @@ from shipway.access.model import Action
 from shipway.api import following, paging, shapes, writing
 from shipway.api.asking import READS, Asker, Heard, On
 from shipway.api.notices import Notices
-from shipway.api.platform import ApiPlatform
 from shipway.builds import records
 from shipway.builds.model import StepRecord
 from shipway.client import wire
 from shipway.kit import errors
+from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(
     prefix="/v1", tags=["runs"], route_class=writing.Route, dependencies=[READS]

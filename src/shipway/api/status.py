@@ -9,8 +9,8 @@ import fastapi
 
 from shipway.api import addresses, observing, shapes, writing
 from shipway.api.asking import READS, On
-from shipway.api.platform import ApiPlatform
 from shipway.client import wire
+from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(prefix="/v1", tags=["status"], route_class=writing.Route)
 open_router = fastapi.APIRouter(tags=["status"])

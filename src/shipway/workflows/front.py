@@ -1,4 +1,4 @@
-"""All that the API asks and tells. `wiring` fills it with the real parts."""
+"""All that the API asks and tells. It stands below `wiring`, which fills it with the real parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from shipway.runtime.model import Address, Observed
 
 
 class Requests(Protocol):
-    """Starts work (`workflows.requests.Requests`)."""
+    """Starts work (`requests.Requests`)."""
 
     async def pushes_arrived(self, app: str, by: str) -> list[Run]: ...
 
