@@ -21,10 +21,12 @@ PATIENCE_SECONDS = 30.0
 
 
 class Load:
-    """Asks ``/version`` again and again, and remembers what was answered, and when."""
+    """Asks again and again, and remembers which release answered, and when."""
 
-    def __init__(self, url: str, edge: str, ca_file: pathlib.Path) -> None:
-        self._url = httpx2.URL(url).join("/version")
+    def __init__(
+        self, url: str, edge: str, ca_file: pathlib.Path, *, path: str = "/version"
+    ) -> None:
+        self._url = httpx2.URL(url).join(path)
         self._edge = edge
         self._context = ssl.create_default_context(cafile=str(ca_file))
         self._seen: Counter[str] = Counter()
@@ -60,6 +62,12 @@ class Load:
         async with asyncio.timeout(PATIENCE_SECONDS), self._news:
             await self._news.wait_for(lambda: self._seen[version] >= wanted)
 
+    async def see_any(self, *, times: int) -> None:
+        """Wait until so many more requests were answered, by whichever release."""
+        wanted = self._seen.total() + times
+        async with asyncio.timeout(PATIENCE_SECONDS), self._news:
+            await self._news.wait_for(lambda: self._seen.total() >= wanted)
+
     def last_seen(self, version: str) -> float:
         """Return when this release gave its last answer (monotonic seconds)."""
         return self._last[version]
@@ -72,6 +80,7 @@ class Load:
             "failures": self._failures[:5],
             "requests_per_second": round(requests / (self._ended - self._began), 1),
             "versions_seen": sorted(self._seen),
+            "tls": self.tls,
         }
 
     async def _user(self, *, keeps: bool) -> None:
@@ -99,7 +108,8 @@ class Load:
                 extensions={"sni_hostname": self._url.host},
             )
             answer.raise_for_status()
-            version = str(answer.json()["release"])
+            told = answer.json()
+            version = str(told.get("release") or told["version"])
         except (httpx2.HTTPError, ValueError, KeyError) as error:
             self._failures.append(f"{type(error).__name__}: {error}")
             return

@@ -1,6 +1,6 @@
 """The demo: the AIOS app goes from `git push` to production behind TLS, and back.
 
-`demo/run.py` leaves the platform running and says what to try. `--once` also takes a release
+`./dev demo` leaves the platform running and says what to try. `--once` also takes a release
 back under load, checks every claim over HTTP, tears down, and prints one JSON object.
 """
 
@@ -11,28 +11,30 @@ import asyncio
 import json
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import load
-import stage
+from demo.load import AT_LEAST_PER_SECOND, Load
+from demo.stage import Failed, Stage
 
+AIOS = pathlib.Path(__file__).parent.parent / "examples" / "aios"
+GREETING = "api/src/aios/greeting.py"
 KEPT_AS_ROOT = pathlib.Path("/var/lib/shipway-demo")
 
 
 def main() -> int:
     arguments = _arguments()
     if arguments.down:
-        return asyncio.run(_end(stage.Stage.kept(_kept_home())))
-    story = _once() if arguments.once else _stay()
-    return asyncio.run(story)
+        return asyncio.run(_end(Stage.kept(_kept_home(), AIOS)))
+    return asyncio.run(_once() if arguments.once else _stay())
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(description="AIOS from git push to production, and back")
     parser.add_argument("--once", action="store_true", help="do it all, check it, tear down")
     parser.add_argument("--down", action="store_true", help="end a demo that was left running")
     return parser.parse_args()
@@ -40,82 +42,89 @@ def _arguments() -> argparse.Namespace:
 
 async def _once() -> int:
     """The whole story with a rollback under load. Returns the exit status."""
-    figures: dict[str, Any] = {"ok": False}
     home = pathlib.Path(tempfile.mkdtemp(prefix="shipway-demo-", dir="/var/tmp"))
-    scene = stage.Stage.fresh(home)
-    try:
-        await _first_release(scene, figures)
-        await _second_release(scene)
-        await _take_back(scene, figures)
-        figures["ok"] = _is_good(figures)
-    except stage.Failed as error:
-        say(f"The demo failed: {error}")
-        figures["error"] = str(error)
-        scene.show_logs()
-    finally:
-        await scene.end()
+    figures = await story(Stage.fresh(home, AIOS))
     print(json.dumps(figures), flush=True)
     return 0 if figures["ok"] else 1
+
+
+async def story(stage: Stage) -> dict[str, Any]:
+    """Play everything, tear down, and return the figures; ``ok`` says that all claims held."""
+    figures: dict[str, Any] = {"ok": False}
+    try:
+        await _first_release(stage, figures)
+        await _second_release(stage)
+        await _take_back(stage, figures)
+        figures["ok"] = _is_good(figures)
+    except Failed as error:
+        say(f"The demo failed: {error}")
+        figures["error"] = str(error)
+        stage.show_logs()
+    finally:
+        await stage.end()
+    return figures
 
 
 async def _stay() -> int:
     """The story up to production; the platform stays up."""
     home = _kept_home()
-    if (home / "settings.toml").exists():
+    if (home / "shipway").exists():
         say("A demo is running already. `./dev down` ends it.")
         return 1
     home.mkdir(parents=True, exist_ok=True)
-    scene = stage.Stage.fresh(home)
+    stage = Stage.fresh(home, AIOS)
     figures: dict[str, Any] = {}
     try:
-        await _first_release(scene, figures)
-    except (stage.Failed, KeyboardInterrupt, asyncio.CancelledError) as error:
+        await _first_release(stage, figures)
+    except (Failed, KeyboardInterrupt, asyncio.CancelledError) as error:
         say(f"The demo failed: {error}")
-        scene.show_logs()
-        await scene.end()
+        stage.show_logs()
+        await stage.end()
         return 1
-    say(scene.invitation(figures))
+    say(invitation(stage, figures))
     return 0
 
 
-async def _end(scene: stage.Stage) -> int:
-    await scene.end()
+async def _end(stage: Stage) -> int:
+    await stage.end()
     say("The demo is gone.")
     return 0
 
 
-async def _first_release(scene: stage.Stage, figures: dict[str, Any]) -> None:
+async def _first_release(stage: Stage, figures: dict[str, Any]) -> None:
     chapter("Setting up a Shipway of its own, on free ports")
-    figures["setup_seconds"] = await timed(scene.set_up)
+    figures["setup_seconds"] = await timed(stage.set_up)
     chapter("A developer pushes the AIOS app")
-    await scene.create_app()
-    figures["deliver_seconds"] = await timed(scene.push)
+    await stage.create_app()
+    figures["deliver_seconds"] = await timed(stage.deliver)
     chapter("A second person approves; production gets it")
-    await scene.invite_approver()
-    figures["promote_seconds"] = await timed(scene.promote)
-    await scene.expect_production("v1")
+    await stage.invite_approver()
+    figures["promote_seconds"] = await timed(stage.promote)
+    await stage.expect("production", "v1")
 
 
-async def _second_release(scene: stage.Stage) -> None:
+async def _second_release(stage: Stage) -> None:
     chapter("A second release, with a change that everybody can see")
-    await scene.change_greeting()
-    await scene.push()
-    await scene.promote()
-    await scene.expect_production("v2")
+    await stage.commit(GREETING, _changed, "Change the greeting")
+    await stage.deliver()
+    await stage.promote()
+    await stage.expect("production", "v2")
 
 
-async def _take_back(scene: stage.Stage, figures: dict[str, Any]) -> None:
+def _changed(text: str) -> str:
+    return re.sub(r'^(GREETING = )"(.*)"$', r'\1"\2, version 2"', text, flags=re.MULTILINE)
+
+
+async def _take_back(stage: Stage, figures: dict[str, Any]) -> None:
     chapter("Production is taken back, under load through TLS")
-    async with load.Load(scene.production_url, scene.edge, scene.ca_file) as users:
-        await users.see("v2", times=100)
+    async with Load(stage.url("production"), stage.edge, stage.ca_file) as users:
+        await users.see("v2", times=150)
         began = time.monotonic()
-        await scene.roll_back()
+        figures["rollback_command_seconds"] = round(await stage.roll_back(), 3)
         await users.see("v1", times=300)
         figures["rollback_seconds"] = round(users.last_seen("v2") - began, 3)
-        figures["rollback_command_seconds"] = round(scene.last_command_seconds, 3)
-    await scene.expect_production("v1")
+    await stage.expect("production", "v1")
     figures.update(users.figures())
-    figures["tls"] = users.tls
 
 
 def _is_good(figures: dict[str, Any]) -> bool:
@@ -123,8 +132,36 @@ def _is_good(figures: dict[str, Any]) -> bool:
         figures["failed_requests"] == 0
         and figures["versions_seen"] == ["v1", "v2"]
         and figures["tls"] == "TLSv1.3"
-        and figures["requests_per_second"] >= load.AT_LEAST_PER_SECOND
+        and figures["requests_per_second"] >= AT_LEAST_PER_SECOND
     )
+
+
+def invitation(stage: Stage, figures: dict[str, Any]) -> str:
+    """Return the addresses and five things to try."""
+    version = f"{stage.url('production')}/version"
+    curl = f"curl --cacert {stage.ca_file} --connect-to ::127.0.0.1: {version}"
+    delivered, promoted = figures["deliver_seconds"], figures["promote_seconds"]
+    return f"""
+AIOS went from git push to staging in {delivered} s, and to production in {promoted} s more.
+
+  staging     {stage.url("staging", api=False)}
+  production  {stage.url("production", api=False)}
+  API         {version}
+  authority   {stage.ca_file}  (let your browser trust it)
+
+Five things to try, in {stage.checkout}:
+
+  export SHIPWAY_HOME={stage.shipway_home} XDG_CONFIG_HOME={stage.config("dev")}
+  export PATH={pathlib.Path(sys.executable).parent}:$PATH
+
+  1. shipway status
+  2. {curl}
+  3. edit {GREETING}, commit, and: git push shipway main
+  4. shipway releases; shipway env show production; shipway audit
+  5. XDG_CONFIG_HOME={stage.config("ada")} shipway approve,
+     and then: shipway rollback production
+
+`./dev down` ends the demo."""
 
 
 def _kept_home() -> pathlib.Path:
@@ -133,7 +170,8 @@ def _kept_home() -> pathlib.Path:
     return pathlib.Path.home() / ".local" / "share" / "shipway-demo"
 
 
-async def timed(act: Callable[[], Any]) -> float:
+async def timed(act: Callable[[], Awaitable[object]]) -> float:
+    """Return how many seconds something took."""
     began = time.monotonic()
     await act()
     return round(time.monotonic() - began, 2)

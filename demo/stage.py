@@ -1,136 +1,165 @@
-"""What the demo does, each act through the commands that a user would type."""
+"""A Shipway of its own with a checkout and people, driven by the commands that a user would type."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import pathlib
-import re
 import shutil
 import socket
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from shipway.cli import servers
 from shipway.client import client, wire
 
-EXAMPLE = pathlib.Path(__file__).parent.parent / "examples" / "aios"
-APP = "aios"
 LONGEST_SECONDS = 1800.0
-LEFT_OUT = shutil.ignore_patterns("node_modules", ".venv", "dist", ".expo", "__pycache__", ".*_cache")
+LEFT_OUT = shutil.ignore_patterns(
+    "node_modules", ".venv", "dist", ".expo", "__pycache__", ".*_cache"
+)
 
 
 class Failed(Exception):
-    """Something that the demo claims did not come true."""
+    """Something that was claimed did not come true."""
 
 
 @dataclass
 class Stage:
-    """A SHIPWAY_HOME with a checkout of AIOS and two people."""
+    """A SHIPWAY_HOME below ``home``, an app of ``source``, and two people: dev and ada."""
 
     home: pathlib.Path
+    app: str
+    source: pathlib.Path
     ports: dict[str, int] = field(default_factory=dict)
-    last_command_seconds: float = 0.0
+    quiet: bool = False
 
     @classmethod
-    def fresh(cls, home: pathlib.Path) -> Stage:
+    def fresh(cls, home: pathlib.Path, source: pathlib.Path, *, quiet: bool = False) -> Stage:
         """A new stage on free ports. Other users must be able to enter the folder."""
         home.chmod(0o755)
-        names = ("api_port", "intake_port", "http_port", "https_port", "edge_admin_port")
-        return cls(home, dict(zip(names, free_ports(len(names)), strict=True)))
+        names = ("api_port", "intake_port", "http_port", "https_port")
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        return cls(home, source.name, source, ports, quiet)
 
     @classmethod
-    def kept(cls, home: pathlib.Path) -> Stage:
+    def kept(cls, home: pathlib.Path, source: pathlib.Path) -> Stage:
         """The stage of a demo that was left running."""
-        return cls(home)
+        return cls(home, source.name, source)
 
-    # The acts
-
-    async def set_up(self) -> None:
+    async def set_up(self, *, settings: Sequence[str] = ()) -> None:
+        """Start the platform. The first person is its owner."""
         first, last = free_range(200)
         lines = [f"{name} = {port}" for name, port in self.ports.items()]
-        lines += ['edge_address = "127.0.0.1"', f"instance_ports = [{first}, {last}]"]
-        (self._shipway_home).mkdir(parents=True)
-        (self._shipway_home / "settings.toml").write_text("\n".join(lines) + "\n")
-        await self._run(*shipway("up"), person="dev")
+        lines += ['edge_address = "127.0.0.1"', f"instance_ports = [{first}, {last}]", *settings]
+        self.shipway_home.mkdir(parents=True)
+        (self.shipway_home / "settings.toml").write_text("\n".join(lines) + "\n")
+        await self.shipway("up")
 
     async def create_app(self) -> None:
-        await asyncio.to_thread(shutil.copytree, EXAMPLE, self._checkout, ignore=LEFT_OUT)
-        await self._git("init", "--quiet", "--initial-branch=main")
-        await self._git("config", "user.name", "Demo Developer")
-        await self._git("config", "user.email", "dev@example.org")
-        await self._git("add", ".")
-        await self._git("commit", "--quiet", "--message=Begin AIOS")
-        await self._run(*shipway("app", "create"), person="dev")
-
-    async def push(self) -> None:
-        """Push, and stay until the run is over: the remote tells how it goes."""
-        await self._git("push", "shipway", "main")
-        async with self._client("dev") as api:
-            run = (await api.runs(APP, limit=1)).items[0]
-        if run.state != "succeeded":
-            raise Failed(f"the run {run.state}: {run.sentence}")
+        """Make a checkout of the app and tell Shipway of it."""
+        await asyncio.to_thread(shutil.copytree, self.source, self.checkout, ignore=LEFT_OUT)
+        await self.git("init", "--quiet", "--initial-branch=main")
+        await self.git("config", "user.name", "Demo Developer")
+        await self.git("config", "user.email", "dev@example.org")
+        await self.git("add", ".")
+        await self.git("commit", "--quiet", f"--message=Begin {self.app}")
+        await self.shipway("app", "create")
 
     async def invite_approver(self) -> None:
-        async with self._client("dev") as api:
+        async with self.api() as api:
             await api.add_person("ada", "approver", ("ada@example.org",))
             token = (await api.issue_token("ada", "demo")).plain
-        await self._run(
-            *shipway("login", self._api, "--token", "-"), person="ada", stdin=f"{token}\n"
-        )
+        login = ("login", self.api_url, "--token", "-")
+        await self.shipway(*login, person="ada", stdin=f"{token}\n")
 
-    async def promote(self) -> None:
-        """Approve as the second person, and wait until production has the release."""
-        await self._run(*shipway("approve", "--app", APP), person="ada")
-        async with self._client("dev") as api:
-            newest = (await api.releases(APP, limit=1)).items[0]
-            async with asyncio.timeout(LONGEST_SECONDS):
-                deployment = await self._deployment_of(api, newest)
-                async for deployment in api.follow_deployment(deployment):
-                    pass
+    async def commit(self, path: str, change: Callable[[str], str], message: str) -> None:
+        """Change a file of the checkout and commit it."""
+        file = self.checkout / path
+        text = file.read_text()
+        changed = change(text)
+        if changed == text:
+            raise Failed(f"{path} has nothing to change")
+        file.write_text(changed)
+        await self.git("commit", "--quiet", "--all", f"--message={message}")
+
+    async def push(self, branch: str = "main") -> wire.Run:
+        """Push, and stay until the run is over: the remote tells how it goes."""
+        await self.git("push", "shipway", branch)
+        return await self.last_run()
+
+    async def deliver(self) -> wire.Run:
+        """Push to main; the run must succeed."""
+        run = await self.push()
+        if run.state != "succeeded":
+            raise Failed(f"the run {run.state}: {run.sentence}")
+        return run
+
+    async def last_run(self) -> wire.Run:
+        async with self.api() as api:
+            return (await api.runs(self.app, limit=1)).items[0]
+
+    async def promote(self) -> wire.Deployment:
+        """Approve the newest release as the second person, and wait until production has it."""
+        await self.shipway("approve", "--app", self.app, person="ada")
+        deployment = await self.newest_deployment("production")
         if deployment.state != "live":
             raise Failed(deployment.sentence)
+        return deployment
 
-    async def _deployment_of(self, api: client.Client, release: wire.Release) -> wire.Deployment:
-        while True:
-            page = await api.deployments(APP, "production", limit=5)
-            for deployment in page.items:
-                if deployment.release == release.id:
-                    return deployment
-            await asyncio.sleep(0.1)
+    async def newest_deployment(self, environment: str) -> wire.Deployment:
+        """Wait until the newest release has a deployment that is over, and return it."""
+        async with self.api() as api, asyncio.timeout(LONGEST_SECONDS):
+            newest = (await api.releases(self.app, limit=1)).items[0]
+            while True:
+                page = await api.deployments(self.app, environment, limit=5)
+                for deployment in page.items:
+                    if deployment.release == newest.id and deployment.over:
+                        return deployment
+                await asyncio.sleep(0.1)
 
-    async def change_greeting(self) -> None:
-        file = self._checkout / "api" / "src" / "aios" / "greeting.py"
-        text = file.read_text()
-        changed = re.sub(r'^(GREETING\b.*?= )"(.*)"$', r'\1"\2 And it has changed."', text, flags=re.MULTILINE)
-        if changed == text:
-            raise Failed(f"{file.name} has no GREETING to change")
-        file.write_text(changed)
-        await self._git("commit", "--quiet", "--all", "--message=Change the greeting")
-
-    async def roll_back(self) -> None:
+    async def roll_back(self, *arguments: str) -> float:
+        """Take production back by command, and return how many seconds the command took."""
         began = time.monotonic()
-        await self._run(*shipway("rollback", "production", "--app", APP), person="ada")
-        self.last_command_seconds = time.monotonic() - began
+        await self.shipway("rollback", "production", "--app", self.app, *arguments, person="ada")
+        return time.monotonic() - began
 
-    async def expect_production(self, version: str) -> None:
-        async with self._client("dev") as api:
-            live = (await api.environment(APP, "production")).live
-        if live is None or live.version != version:
-            raise Failed(f"production serves {live and live.version}, and not {version}")
+    async def live(self, environment: str) -> str:
+        """Return the version that is live in an environment, or ""."""
+        async with self.api() as api:
+            found = (await api.environment(self.app, environment)).live
+        return found.version if found else ""
+
+    async def expect(self, environment: str, version: str) -> None:
+        if (found := await self.live(environment)) != version:
+            raise Failed(f"{environment} serves {found or 'nothing'}, and not {version}")
 
     async def end(self) -> None:
         """Tear down: every process ended, every user and file gone."""
-        if (self._shipway_home / "settings.toml").exists():
-            await self._run(*shipway("down", "--forget", "--yes"), person="dev")
+        if (self.shipway_home / "settings.toml").exists():
+            await self.shipway("down", "--forget", "--yes")
         await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
 
-    # What others look at
+    def show_logs(self) -> None:
+        """Show the last lines of every part's log, for the person who finds out why."""
+        for log in sorted(self.shipway_home.glob("logs/services/*/current")):
+            lines = log.read_text(errors="replace").splitlines()[-15:]
+            print(f"--- {log.parent.name}", *lines, sep="\n", file=sys.stderr)
+
+    # Where things are
 
     @property
-    def production_url(self) -> str:
-        return f"https://api.aios.localhost:{self.ports['https_port']}"
+    def shipway_home(self) -> pathlib.Path:
+        return self.home / "shipway"
+
+    @property
+    def checkout(self) -> pathlib.Path:
+        return self.home / "checkout"
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['api_port']}"
 
     @property
     def edge(self) -> str:
@@ -138,88 +167,57 @@ class Stage:
 
     @property
     def ca_file(self) -> pathlib.Path:
-        return self._shipway_home / "ca" / "ca.pem"
+        return self.shipway_home / "ca" / "ca.pem"
 
-    def invitation(self, figures: dict[str, Any]) -> str:
-        port = self.ports["https_port"]
-        return "\n".join(
-            (
-                "",
-                f"AIOS went from git push to staging in {figures['deliver_seconds']} s,"
-                f" and to production in {figures['promote_seconds']} s more.",
-                "",
-                f"  staging     https://staging.aios.localhost:{port}",
-                f"  production  https://aios.localhost:{port}",
-                f"  API         {self.production_url}/version",
-                f"  authority   {self.ca_file}",
-                "",
-                f"Five things to try, in {self._checkout}:",
-                f"  export SHIPWAY_HOME={self._shipway_home} XDG_CONFIG_HOME={self._config('dev')}",
-                f"  export PATH={pathlib.Path(sys.executable).parent}:$PATH",
-                "  1. shipway status",
-                f"  2. curl --cacert {self.ca_file} --connect-to ::127.0.0.1:"
-                f" {self.production_url}/version",
-                "  3. edit api/src/aios/greeting.py, commit, and: git push shipway main",
-                "  4. shipway releases; shipway env show production; shipway audit",
-                "  5. shipway rollback production, once a second release is live",
-                "",
-                "`./dev down` ends the demo.",
-            )
-        )
+    def url(self, environment: str, *, api: bool = True) -> str:
+        """Return the address of the app's server, or of its web export."""
+        domain = (
+            "" if environment == "production" else f"{environment}."
+        ) + f"{self.app}.localhost"
+        return f"https://{'api.' if api else ''}{domain}:{self.ports['https_port']}"
 
-    def show_logs(self) -> None:
-        """Show the last lines of every part's log, for the person who finds out why."""
-        for log in sorted(self._shipway_home.glob("**/log/current")):
-            lines = log.read_text(errors="replace").splitlines()[-15:]
-            print(f"--- {log.parent.parent.name}", *lines, sep="\n", file=sys.stderr)
-
-    # How
-
-    @property
-    def _shipway_home(self) -> pathlib.Path:
-        return self.home / "shipway"
-
-    @property
-    def _checkout(self) -> pathlib.Path:
-        return self.home / "checkout"
-
-    @property
-    def _api(self) -> str:
-        return f"http://127.0.0.1:{self.ports['api_port']}"
-
-    def _config(self, person: str) -> pathlib.Path:
+    def config(self, person: str) -> pathlib.Path:
         return self.home / "people" / person
 
-    def _client(self, person: str) -> client.Client:
-        from shipway.cli import servers  # noqa: PLC0415 -- only here
+    # How commands are run
 
-        logins = servers.Servers(self._config(person) / "shipway" / "servers.toml")
-        return client.Client(self._api, logins.find().token)
+    def api(self, person: str = "dev") -> client.Client:
+        logins = servers.Servers(self.config(person) / "shipway" / "servers.toml")
+        return client.Client(self.api_url, logins.find().token)
 
-    def _env(self, person: str) -> dict[str, str]:
+    async def shipway(self, *arguments: str, person: str = "dev", stdin: str = "") -> str:
+        command = (sys.executable, "-m", "shipway.cli.main", *arguments)
+        return await self._run(*command, person=person, stdin=stdin)
+
+    async def git(self, *arguments: str) -> str:
+        return await self._run("git", *arguments, person="dev")
+
+    def environment(self, person: str) -> dict[str, str]:
         return {
             **os.environ,
-            "SHIPWAY_HOME": str(self._shipway_home),
-            "XDG_CONFIG_HOME": str(self._config(person)),
+            "SHIPWAY_HOME": str(self.shipway_home),
+            "XDG_CONFIG_HOME": str(self.config(person)),
             "GIT_TERMINAL_PROMPT": "0",
         }
 
-    async def _git(self, *arguments: str) -> None:
-        await self._run("git", *arguments, person="dev")
-
-    async def _run(self, *argv: str, person: str, stdin: str = "") -> None:
-        cwd = self._checkout if self._checkout.exists() else self.home
+    async def _run(self, *argv: str, person: str, stdin: str = "") -> str:
+        """Run a command, shown as it goes unless this is quiet. Raises `Failed` with its words."""
+        pipe = asyncio.subprocess.PIPE if self.quiet else None
         process = await asyncio.create_subprocess_exec(
-            *argv, cwd=cwd, env=self._env(person), stdin=asyncio.subprocess.PIPE
+            *argv,
+            cwd=self.checkout if self.checkout.exists() else self.home,
+            env=self.environment(person),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=pipe,
+            stderr=asyncio.subprocess.STDOUT if self.quiet else None,
         )
         async with asyncio.timeout(LONGEST_SECONDS):
-            await process.communicate(stdin.encode())
+            output, _ = await process.communicate(stdin.encode())
+        said = (output or b"").decode(errors="replace")
         if process.returncode:
-            raise Failed(f"`{' '.join(argv[-3:])}` ended with status {process.returncode}")
-
-
-def shipway(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "shipway.cli.main", *arguments)
+            what = " ".join(argv[-3:])
+            raise Failed(f"`{what}` ended with status {process.returncode}. {said}".strip())
+        return said
 
 
 def free_ports(count: int) -> list[int]:
@@ -241,5 +239,4 @@ def free_range(count: int) -> tuple[int, int]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return probe.connect_ex(("127.0.0.1", port)) != 0

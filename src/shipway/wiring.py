@@ -18,7 +18,6 @@ from shipway.access.answers import Answers
 from shipway.access.approvals import Approvals
 from shipway.access.audit import Audit
 from shipway.access.people import People
-from shipway.api.platform import ApiPlatform
 from shipway.builds import tools
 from shipway.builds.logs import Logs
 from shipway.builds.records import Runs
@@ -39,16 +38,17 @@ from shipway.health.outbox import Outbox
 from shipway.kit import blobs, db, durable, errors, http, migrate
 from shipway.kit.settings import Settings
 from shipway.releases.records import Deployments, Releases
-from shipway.steward import boot
 from shipway.runtime.drivers.socket import SocketKeeper
 from shipway.runtime.instances import Instances
 from shipway.runtime.model import Kind, Owner, Service
 from shipway.runtime.port import Keeper
+from shipway.steward import boot
 from shipway.workflows import names
 from shipway.workflows.deliver import deliver
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploy import deploy
 from shipway.workflows.deploying import Deploying
+from shipway.workflows.front import ApiPlatform
 from shipway.workflows.platform import Platform
 from shipway.workflows.promote import promote
 from shipway.workflows.promoting import Promoting, Promotion
@@ -302,4 +302,5 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
     engine.register(names.DELIVER, run)
     engine.register(names.DEPLOY, enter)
     engine.register(names.ROLL_BACK, take_back)
-    engine.register(names.PROMOTE, move_up)
+    # It waits for weeks, through many a restart of the worker.
+    engine.register(names.PROMOTE, move_up, recoveries=100_000)

@@ -38,6 +38,9 @@ VERSION = "1"
 URGENT, NORMAL = 1, 100
 """Priorities. Always given: a workflow without one would run before everything."""
 
+RECOVERIES = 100
+"""How often a workflow is resumed before it is given up."""
+
 PATIENCE = (0.5, 1, 2, 4, 8)
 """Seconds between tries of a step whose outside does not answer."""
 
@@ -262,15 +265,24 @@ class Engine:
         )
 
     def register(
-        self, name: str, body: Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
+        self,
+        name: str,
+        body: Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]],
+        *,
+        recoveries: int = RECOVERIES,
     ) -> None:
-        """Make a workflow known under a name. Its request and result are JSON objects."""
+        """Make a workflow known under a name. Its request and result are JSON objects.
+
+        After so many ``recoveries`` it is given up: it may be what kills the worker.
+        """
 
         async def workflow(request: dict[str, Any]) -> dict[str, Any]:
             return await body(request)
 
         workflow.__qualname__ = workflow.__name__ = name
-        _functions[name] = dbos.DBOS.workflow(name=name, max_recovery_attempts=10)(workflow)
+        _functions[name] = dbos.DBOS.workflow(name=name, max_recovery_attempts=recoveries)(
+            workflow
+        )
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
