@@ -209,9 +209,9 @@ class Builder:
         left = await self._left(owner.app, place)
         if status or left is None or left.sentence:
             why = left.sentence if left else f"It ended with status {status} and left no result."
-            *before, _ = last or [""]
+            before = " ".join(line for line in last if line != why)
             raise errors.Failed(
-                f"{step.name} failed: {why} {' '.join(before)}".strip(),
+                f"{step.name} failed: {why} {before}".strip(),
                 fix=f"`shipway logs {run.id}` shows everything it said.",
             )
         return left

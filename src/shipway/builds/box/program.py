@@ -16,6 +16,9 @@ from collections.abc import Mapping, Sequence
 _SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): orphans become our children, so that we see them."""
 
+LONGEST_COMMAND = 200
+"""Characters of a command that messages show."""
+
 PATIENCE = 3.0
 """Seconds that a finished command's children have to end."""
 
@@ -98,14 +101,20 @@ def _start(
 
 def _check(argv: Sequence[str], status: int) -> None:
     if status < 0:
-        raise StepFailed(f"`{shlex.join(argv)}` was ended by {signal.Signals(-status).name}.")
+        raise StepFailed(f"`{_line(argv)}` was ended by {signal.Signals(-status).name}.")
     if status > 0:
-        raise StepFailed(f"`{shlex.join(argv)}` exited with status {status}.")
+        raise StepFailed(f"`{_line(argv)}` exited with status {status}.")
 
 
 def _say(argv: Sequence[str], cwd: pathlib.Path) -> None:
     sys.stderr.flush()
-    say(f"[{_shown(cwd)}] $ {shlex.join(argv)}")
+    say(f"[{_shown(cwd)}] $ {_line(argv)}")
+
+
+def _line(argv: Sequence[str]) -> str:
+    """Return a command as one line of bearable length."""
+    words = " ".join(shlex.join(argv).split())
+    return words if len(words) <= LONGEST_COMMAND else f"{words[:LONGEST_COMMAND]}…"
 
 
 def _shown(cwd: pathlib.Path) -> str:

@@ -1,0 +1,368 @@
+"""Steps that behave badly, in the real sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import textwrap
+from typing import Any
+
+import pytest
+from tests.integration.builds.conftest import Site
+
+from shipway.builds.model import BuildStep, State, StepKind, StepResult
+from shipway.kit import errors
+
+pytestmark = pytest.mark.anyio
+
+
+def step(code: str, **changes: Any) -> BuildStep:
+    """A test step that runs Python code."""
+    whole: dict[str, Any] = {
+        "name": "test it",
+        "kind": StepKind.TEST,
+        "argv": ("python3", "-c", textwrap.dedent(code)),
+        "inputs": (".",),
+        "timeout": 60.0,
+    }
+    return BuildStep(**(whole | changes))
+
+
+@pytest.fixture
+async def commit(site: Site) -> str:
+    return await site.app("app", {"api/main.py": "print('hello')\n", "secret.txt": "other\n"})
+
+
+@pytest.fixture
+async def run(site: Site, commit: str) -> str:
+    return await site.begin("app", commit)
+
+
+class Bench:
+    """Performs steps of one run."""
+
+    def __init__(self, site: Site, run: str, commit: str) -> None:
+        self.site, self.run, self.commit = site, run, commit
+
+    async def perform(self, wanted: BuildStep) -> StepResult:
+        return await self.site.builder.perform(self.run, "app", self.commit, wanted)
+
+    async def fails(self, wanted: BuildStep) -> str:
+        with pytest.raises(errors.Failed) as caught:
+            await self.perform(wanted)
+        (record,) = (s for s in await self.site.runs.steps(self.run) if s.name == wanted.name)
+        assert (record.state, record.sentence) == (State.FAILED, caught.value.what)
+        return caught.value.what
+
+    async def hears(self, wanted: BuildStep, word: str) -> None:
+        async with asyncio.timeout(60):
+            while word not in self.said(wanted):  # noqa: ASYNC110 -- the file is all there is
+                await asyncio.sleep(0.05)
+
+    def said(self, wanted: BuildStep) -> str:
+        lines = self.site.logs.read(self.run, wanted.name).lines
+        return "\n".join(line[25:] for line in lines)
+
+
+@pytest.fixture
+def bench(site: Site, run: str, commit: str) -> Bench:
+    return Bench(site, run, commit)
+
+
+async def test_a_failing_test_says_why_with_its_last_lines(bench: Bench) -> None:
+    why = await bench.fails(step("print('two is not three'); raise SystemExit(3)"))
+    assert why.startswith("test it failed: `python3 -c ")
+    assert "\n" not in why
+    assert "exited with status 3." in why
+    assert "two is not three" in why
+
+
+async def test_a_failure_is_not_remembered(bench: Bench) -> None:
+    wanted = step("import os, sys; sys.exit(os.path.exists('api'))")
+    for _ in range(2):
+        await bench.fails(wanted)
+
+
+async def test_a_program_that_is_not_there_is_named(bench: Bench) -> None:
+    why = await bench.fails(step("", argv=("no-such-program", "--fast")))
+    assert "`no-such-program` cannot be started in .: No such file or directory." in why
+
+
+async def test_a_step_that_takes_too_long_is_ended(bench: Bench) -> None:
+    why = await bench.fails(step("import time; time.sleep(100)", timeout=3.0))
+    assert why == "`test it` ran out of time after 3 seconds."
+
+
+async def test_a_step_that_takes_too_much_memory_is_ended(bench: Bench) -> None:
+    code = "x = [bytearray(b'x' * 100_000_000) for _ in range(100)]"
+    assert await bench.fails(step(code))
+
+
+async def test_a_step_that_says_too_much_is_ended(bench: Bench) -> None:
+    code = "while True: print('x' * 1000)"
+    assert await bench.fails(step(code))
+    path = bench.site.home / "logs" / "runs" / bench.run / "test-it.log"
+    assert path.stat().st_size < 20_000_000
+
+
+async def test_a_test_that_leaves_a_process_running_has_not_passed(bench: Bench) -> None:
+    code = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True)"
+    why = await bench.fails(step(code))
+    assert "left 1 running: sleep" in why
+
+
+async def test_a_test_that_kills_what_watches_it_has_not_passed(bench: Bench) -> None:
+    code = """
+        import os, signal, sys
+        if os.fork() == 0:
+            os.setsid()
+            for pid in sorted(int(p) for p in os.listdir('/proc') if p.isdigit()):
+                if pid not in (1, os.getpid()):
+                    os.kill(pid, signal.SIGKILL)
+            os._exit(0)
+        os.wait()
+        """
+    assert await bench.fails(step(code))
+
+
+async def test_a_child_that_ends_in_time_is_no_offence(bench: Bench) -> None:
+    code = "import subprocess; subprocess.Popen(['sleep', '0.3'])"
+    assert not (await bench.perform(step(code))).cached
+
+
+async def test_a_forged_result_is_not_believed(bench: Bench) -> None:
+    code = """
+        import json, pathlib, os, signal
+        pathlib.Path('/box/out/result.json').write_text(json.dumps({'trees': ['../../x']}))
+        os.kill(os.getppid(), signal.SIGKILL)
+        """
+    assert await bench.fails(step(code))
+
+
+async def test_a_step_sees_nothing_but_its_part_of_the_commit(bench: Bench) -> None:
+    code = """
+        import json, os, pathlib
+        print(json.dumps({
+            'src': sorted(os.listdir('/box/src')),
+            'root': sorted(os.listdir('/')),
+            'variables': sorted(os.environ),
+            'processes': sorted(p for p in os.listdir('/proc') if p.isdigit()),
+            'homes': os.path.exists('/root') or os.path.exists('/home'),
+            'state': os.path.exists('/var/lib'),
+        }))
+        """
+    wanted = step(code, inputs=("api",), folder="api")
+    await bench.perform(wanted)
+    (line,) = (line for line in bench.said(wanted).splitlines() if line.startswith("{"))
+    seen = json.loads(line)
+    assert seen["src"] == ["api"]
+    assert not seen["homes"]
+    assert not seen["state"]
+    assert str(bench.site.home).split("/")[1] not in set(seen["root"]) - {"var"}
+    assert len(seen["processes"]) < 6
+    assert not [v for v in seen["variables"] if "SHIPWAY" in v or "TOKEN" in v or "KEY" in v]
+
+
+async def test_a_test_reaches_no_network(bench: Bench) -> None:
+    code = """
+        import socket
+        for family in (socket.AF_INET,):
+            with socket.socket(family) as s:
+                s.settimeout(3)
+                assert s.connect_ex(('1.1.1.1', 443)) != 0
+        """
+    await bench.perform(step(code))
+
+
+async def test_the_sources_and_the_tools_cannot_be_changed(bench: Bench) -> None:
+    code = """
+        import pathlib
+        for path in ('/box/commit/x', '/box/tools/x', '/box/run/x', '/usr/x', '/etc/ssl/x'):
+            try:
+                pathlib.Path(path).write_text('x')
+            except OSError:
+                continue
+            raise SystemExit(f'{path} was written')
+        """
+    await bench.perform(step(code))
+
+
+async def test_what_was_installed_cannot_be_poisoned(bench: Bench) -> None:
+    install = BuildStep(
+        name="install it",
+        kind=StepKind.INSTALL,
+        argv=("sh", "-c", "mkdir -p node_modules/x && echo good > node_modules/x/index.js"),
+        inputs=("api",),
+        network=True,
+    )
+    await bench.perform(install)
+    code = """
+        import os, pathlib
+        at = pathlib.Path('node_modules/x/index.js')
+        assert at.read_text() == 'good\\n'
+        for attack in (lambda: at.write_text('evil'), at.unlink, lambda: os.chmod(at, 0o777)):
+            try:
+                attack()
+            except OSError:
+                continue
+            raise SystemExit('written')
+        """
+    await bench.perform(step(code, needs=("install it",)))
+    assert (await bench.perform(install)).cached
+
+
+async def test_an_install_that_has_vanished_is_made_again(bench: Bench) -> None:
+    install = BuildStep(
+        name="install it", kind=StepKind.INSTALL, argv=("mkdir", "deps"), inputs=("api",)
+    )
+    await bench.perform(install)
+    builds = bench.site.home / "owners" / "build.app" / "installs"
+    for folder in builds.iterdir():
+        folder.rename(builds / "elsewhere")
+    assert not (await bench.perform(install)).cached
+
+
+async def test_an_install_goes_on_from_the_one_before(bench: Bench) -> None:
+    first = BuildStep(
+        name="install one", kind=StepKind.INSTALL, argv=("mkdir", "deps"), inputs=("api",)
+    )
+    second = BuildStep(
+        name="install two",
+        kind=StepKind.INSTALL,
+        argv=("touch", "deps/more"),
+        inputs=("api",),
+        needs=("install one",),
+    )
+    await bench.perform(first)
+    await bench.perform(second)
+    wanted = step("import os; assert os.listdir('deps') == ['more']", needs=("install two",))
+    await bench.perform(wanted)
+
+
+async def test_a_step_without_what_it_needs_does_not_start(bench: Bench) -> None:
+    with pytest.raises(errors.Conflict, match="install it has not run"):
+        await bench.perform(step("", needs=("install it",)))
+
+
+async def test_a_branch_does_not_answer_for_main(site: Site, commit: str) -> None:
+    branch = await site.begin("app", commit, push=7, branch="feature")
+    wanted = step("print('tested')")
+    await site.builder.perform(branch, "app", commit, wanted)
+    again = await site.begin("app", commit, push=8, branch="feature")
+    assert (await site.builder.perform(again, "app", commit, wanted)).cached
+    main = await site.begin("app", commit, push=9)
+    assert not (await site.builder.perform(main, "app", commit, wanted)).cached
+
+
+async def test_a_cancelled_step_ends_with_its_children(bench: Bench) -> None:
+    wanted = step("import time; print('begun', flush=True); time.sleep(300)")
+    work = asyncio.create_task(bench.perform(wanted))
+    await bench.hears(wanted, "begun")
+    work.cancel()
+    await asyncio.wait({work})
+    assert work.cancelled()
+
+
+async def test_a_step_that_was_interrupted_runs_again(bench: Bench) -> None:
+    wanted = step("import time; print('begun', flush=True); time.sleep(2)")
+    first = asyncio.create_task(bench.perform(wanted))
+    await bench.hears(wanted, "begun")
+    assert not (await bench.perform(wanted)).cached  # ends the first one
+    await asyncio.wait({first})
+    assert isinstance(first.exception(), errors.Conflict)
+
+
+async def test_a_step_with_postgres_has_an_empty_database(bench: Bench) -> None:
+    code = """
+        import os, subprocess
+        url = os.environ['DB_URL']
+        query = "select current_database(), current_user"
+        found = subprocess.check_output(['psql', '-At', url, '-c', query], text=True)
+        assert found == 'app|postgres\\n', found
+        """
+    await bench.perform(step(code, services=("postgres",)))
+
+
+async def test_a_command_makes_a_server(bench: Bench) -> None:
+    wanted = BuildStep(
+        name="server",
+        kind=StepKind.COMMAND_SERVER,
+        argv=("cp", "api/main.py", "server"),
+        inputs=("api",),
+        produces=("server",),
+        details={"output": "server"},
+    )
+    result = await bench.perform(wanted)
+    path = await bench.site.store.path(result.artifacts["server"])
+    assert path.read_text() == "print('hello')\n"
+    missing = BuildStep(**{**wanted.__dict__, "details": {"output": "nothing"}})
+    assert "has not made the file nothing" in await bench.fails(missing)
+
+
+async def test_a_link_cannot_carry_the_machine_into_an_artifact(site: Site) -> None:
+    (site.work / "linked").mkdir()
+    await site.git(site.work / "linked", "init", "-q", "-b", "main")
+    (site.work / "linked" / "deep").mkdir()
+    (site.work / "linked" / "deep" / "migrations").symlink_to("../other")
+    commit = await site.app("linked", {"x": "y"})
+    run = await site.begin("linked", commit)
+    wanted = BuildStep(
+        name="migrations",
+        kind=StepKind.MIGRATIONS,
+        folder="deep",
+        inputs=("deep",),
+        produces=("migrations",),
+        details={"files": "migrations"},
+    )
+    with pytest.raises(errors.Failed, match="link that leads out"):
+        await site.builder.perform(run, "linked", commit, wanted)
+
+
+async def test_a_node_server_becomes_one_file(site: Site) -> None:
+    files = {
+        "package.json": '{"type": "module"}',
+        "main.ts": "import { hello } from './words';\nconsole.log(hello(import.meta.url));\n",
+        "words.ts": "export const hello = (from: string): string => `hello ${from}`;\n",
+    }
+    commit = await site.app("node", files)
+    run = await site.begin("node", commit)
+    wanted = BuildStep(
+        name="server",
+        kind=StepKind.NODE_SERVER,
+        inputs=(".",),
+        produces=("server",),
+        details={"entry": "main.ts"},
+    )
+    result = await site.builder.perform(run, "node", commit, wanted)
+    bundle = (await site.store.path(result.artifacts["server"])).read_text()
+    assert "hello ${from}" in bundle
+    assert result.facts["node"].startswith("v")
+
+
+async def test_a_wrong_entry_is_found_before_anything_starts(site: Site) -> None:
+    commit = await site.app("wrong", {"main.py": "def serve(): ...\n"})
+    run = await site.begin("wrong", commit)
+    fetch = BuildStep(name="server dependencies", kind=StepKind.WHEELS, inputs=("pyproject.toml",))
+    await site.builder.perform(run, "wrong", commit, fetch)
+    wanted = BuildStep(
+        name="server",
+        kind=StepKind.PYTHON_SERVER,
+        inputs=(".",),
+        needs=("server dependencies",),
+        produces=("server",),
+        details={"entry": "app.main:serve"},
+    )
+    with pytest.raises(errors.Failed, match=r"no module app\.main"):
+        await site.builder.perform(run, "wrong", commit, wanted)
+
+
+async def test_cleaning_up_leaves_what_others_use(bench: Bench) -> None:
+    install = BuildStep(
+        name="install it", kind=StepKind.INSTALL, argv=("mkdir", "deps"), inputs=("api",)
+    )
+    await bench.perform(install)
+    for _ in range(2):
+        await bench.site.builder.clean_up(bench.run, "app")
+    owner = bench.site.home / "owners" / "build.app"
+    assert not (owner / "runs" / bench.run).exists()
+    assert (await bench.perform(install)).cached
