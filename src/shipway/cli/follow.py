@@ -38,7 +38,7 @@ async def deployment(session: Session, client: Client, begun: wire.Deployment) -
     latest = begun
 
     def render() -> RenderableType:
-        return Spinner("dots", Text(sentence(latest)))
+        return Spinner("dots", output.harmless(sentence(latest)))
 
     hint = f"The deployment goes on. `shipway deployments {begun.environment} -f` comes back."
     with detachable(session, hint), _shown(session, render, stays=False):
@@ -106,7 +106,8 @@ class Picture:
             table.add_row(shown, step.name, Text(_spent(step), style="dim"), _aside(step))
         if self.run and self.run.over:
             return table
-        return Group(table, Text(self.run.sentence if self.run else "Connecting…", style="bold"))
+        said = self.run.sentence if self.run else "Connecting…"
+        return Group(table, output.harmless(said, "bold"))
 
 
 def step_line(step: wire.Step) -> str:
@@ -124,7 +125,7 @@ def _spent(step: wire.Step) -> str:
 
 
 def _aside(step: wire.Step) -> Text:
-    return Text("cached" if step.cached else step.sentence, style="dim", overflow="ellipsis")
+    return output.harmless("cached" if step.cached else step.sentence, "dim")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import click
+import pydantic
 
 from shipway.cli import git, options, servers
 from shipway.cli.session import Session, verb
@@ -97,20 +98,38 @@ async def whoami(session: Session, *, as_json: bool) -> None:
         )
 
 
+class Login(pydantic.BaseModel):
+    """A server as `server list` shows it: without its token."""
+
+    name: str
+    url: str
+    person: str
+    current: bool
+
+
+class Logins(pydantic.BaseModel):
+    items: tuple[Login, ...]
+
+
 @click.group()
 def server() -> None:
     """The servers that you are logged in to."""
 
 
 @server.command("list")
+@options.as_json
 @verb
-async def list_servers(session: Session) -> None:
+async def list_servers(session: Session, *, as_json: bool) -> None:
     """List them; `*` marks the one that commands speak to."""
     current = session.logins.current
-    rows = (
-        ("*" if one.name == current else "", one.name, one.url, one.person)
+    known = [
+        Login(name=one.name, url=one.url, person=one.person, current=one.name == current)
         for one in session.logins.all()
-    )
+    ]
+    if as_json:
+        session.out.json(Logins(items=tuple(known)))
+        return
+    rows = (("*" if one.current else "", one.name, one.url, one.person) for one in known)
     session.out.table(("", "name", "address", "person"), rows, empty="You are not logged in.")
 
 

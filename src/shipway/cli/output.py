@@ -10,6 +10,7 @@ import datetime
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+import click
 import pydantic
 from rich.console import Console
 from rich.table import Table
@@ -52,11 +53,11 @@ class Output:
         return self.out.is_terminal and not self.out.is_dumb_terminal
 
     def say(self, text: str, style: str = "") -> None:
-        self.out.print(Text(text, style=style))
+        self.out.print(harmless(text, style))
 
     def note(self, text: str) -> None:
         """Say something that is not the answer, so that the answer can be piped on."""
-        self.err.print(Text(text, style="dim"))
+        self.err.print(harmless(text, "dim"))
 
     @contextlib.contextmanager
     def working(self, text: str) -> Iterator[None]:
@@ -71,13 +72,14 @@ class Output:
     def json(self, *answers: pydantic.BaseModel) -> None:
         """Print each answer as one JSON document."""
         for answer in answers:
-            self.out.print(Text(json.dumps(answer.model_dump(mode="json"), indent=2)))
+            # Not through rich, which may change what it prints.
+            click.echo(json.dumps(answer.model_dump(mode="json"), indent=2))
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = ""
     ) -> None:
         """Print rows below their columns, or ``empty`` on standard error when there are none."""
-        found = [list(row) for row in rows]
+        found = [[harmless(cell).plain for cell in row] for row in rows]
         if not found:
             self.note(empty)
         elif self.live:
@@ -89,9 +91,17 @@ class Output:
     def error(self, error: errors.ShipwayError) -> None:
         """Print what happened, each problem or reason, and what to do next."""
         for line in _told(error):
-            self.err.print(Text(line, style="red"))
+            self.err.print(Text(harmless(line).plain, style="red"))
         if error.fix:
-            self.err.print(Text(error.fix))
+            self.err.print(harmless(error.fix))
+
+
+def harmless(text: str, style: str = "") -> Text:
+    """Return a text with its colours and without any other control of the terminal.
+
+    Much of what is printed was written by others: logs, branch names, messages of commits.
+    """
+    return Text.from_ansi(text, style=style)
 
 
 def state(name: str) -> Text:

@@ -66,3 +66,16 @@ def test_an_error_is_what_happened_and_what_to_do(
 def test_markup_in_words_of_others_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     output.Output().say("[red]:boom:[/red]")
     assert capsys.readouterr().out == "[red]:boom:[/red]\n"
+
+
+HOSTILE = "\x1b]0;title\x07ok\x1b[2J\x1b[31m!\x1b[0m\x1b[6n\x08"
+
+
+def test_words_of_others_do_not_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = output.Output()
+    printed.say(HOSTILE)
+    printed.table(("text",), [(HOSTILE,)])
+    printed.error(errors.Failed(HOSTILE, fix=HOSTILE))
+    seen = "".join(capsys.readouterr())
+    assert seen.count("ok!") == 4
+    assert not {"\x1b", "\x07", "\x08"} & set(seen)
