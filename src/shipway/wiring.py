@@ -38,11 +38,11 @@ from shipway.health.outbox import Outbox
 from shipway.kit import blobs, db, durable, errors, http, migrate
 from shipway.kit.settings import Settings
 from shipway.releases.records import Deployments, Releases
+from shipway.runtime.drivers import boot
 from shipway.runtime.drivers.socket import SocketKeeper
 from shipway.runtime.instances import Instances
 from shipway.runtime.model import Kind, Owner, Service
 from shipway.runtime.port import Keeper
-from shipway.steward import boot
 from shipway.workflows import names
 from shipway.workflows.deliver import deliver
 from shipway.workflows.delivering import Delivering

@@ -13,10 +13,10 @@ from shipway.database import clusters, find
 from shipway.database.migrations import Migrations
 from shipway.database.model import Access, Migration, Patience
 from shipway.kit import db, settings
+from shipway.runtime.drivers import boot
 from shipway.runtime.drivers.local import LocalKeeper
 from shipway.runtime.model import Kind, Owner
 from shipway.runtime.port import Keeper
-from shipway.steward import boot
 
 APP, ENVIRONMENT = "aios", "staging"
 
