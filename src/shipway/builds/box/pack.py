@@ -6,7 +6,7 @@ import pathlib
 import tarfile
 from collections.abc import Iterable, Iterator
 
-from .program import StepFailed
+from .program import StepFailed, say
 
 LARGEST = 2 * 1024**3
 """Bytes that an artifact may have."""
@@ -32,6 +32,7 @@ def pack(root: pathlib.Path, paths: Iterable[pathlib.Path], target: pathlib.Path
                     archive.addfile(member, file)
             else:
                 archive.addfile(member)
+    say(f"{target.name}: {len(members)} entries, {total:,} bytes.")
 
 
 def _expanded(root: pathlib.Path, paths: Iterable[pathlib.Path]) -> Iterator[pathlib.Path]:
