@@ -50,7 +50,7 @@ async def _again(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await chore()
         except errors.ShipwayError as error:
             _log.warning("chore.waits", why=str(error))
-        except Exception:  # a bug in one chore must not end the workflows
+        except Exception:  # noqa: BLE001 -- a bug in one chore must not end the workflows
             _log.exception("chore.broke")
         await asyncio.sleep(1)
 

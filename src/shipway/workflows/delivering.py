@@ -48,6 +48,7 @@ class Delivering:
                 started.app, environment, product, provided.facts(on.settings, product, environment)
             )
             for environment in product.environments
+            if environment in names.DEPLOYED
         }
         plan = planning.plan(product, full=full, publics=publics)
         return Work(full=full, layers=plan.layers)

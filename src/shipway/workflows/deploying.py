@@ -12,10 +12,10 @@ from shipway.releases import model
 from shipway.releases.model import Deployment
 from shipway.runtime.unpacked import Prepared
 from shipway.workflows import entering, names, proving, starting, telling
+from shipway.workflows.approving import Approving
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
-from shipway.workflows.promoting import Promoting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class Deploying:
 
     def __init__(self, on: Platform) -> None:
         self._on = on
+        self._approving = Approving(on.apps, on.approvals, on.people)
 
     @durable.step
     async def admit(self, deployment: str) -> Way:
@@ -224,7 +225,7 @@ class Deploying:
     async def _must_be_approved(self, entry: Entry) -> None:
         if entry.site.policy.approvals == 0:
             return
-        decision = await Promoting(self._on).decide(entry.release, entry.environment)
+        decision = await self._approving.decide(entry.release, entry.environment)
         if not decision.enough:
             raise errors.Refused(*decision.sentences)
 

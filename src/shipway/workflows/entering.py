@@ -75,7 +75,7 @@ def site_of(product: Product, app: str, environment: str) -> Site:
             (file.api_domain, "server"),
             *((route.host, route.to) for route in file.routes),
         ),
-        policy=policy.in_force(environment, file.policy).policy,
+        policy=policy.for_product(product, environment).policy,
     )
 
 

@@ -16,7 +16,8 @@ PROMOTIONS = durable.Queue(name="promotions")
 
 QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS)
 
-STAGING, PRODUCTION = "staging", "production"
+STAGING, PRODUCTION = DEPLOYED = "staging", "production"
+"""The environments that Shipway deploys to; development is on people's own machines."""
 
 
 def delivery(run: str) -> durable.Start:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from shipway.access import model as access
-from shipway.environments import policy
 from shipway.kit import clock, durable
-from shipway.releases.model import Release
 from shipway.workflows import names, telling
+from shipway.workflows.approving import Approving
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
 
@@ -43,11 +41,12 @@ class Promoting:
 
     def __init__(self, on: Platform) -> None:
         self._on = on
+        self._approving = Approving(on.apps, on.approvals, on.people)
 
     @durable.step
     async def count_approvals(self, promotion: Promotion) -> Count:
         release = await self._on.releases.get(promotion.release)
-        decision = await self.decide(release, promotion.environment)
+        decision = await self._approving.decide(release, promotion.environment)
         await self._on.releases.judge(
             release.id,
             promotion.environment,
@@ -61,26 +60,6 @@ class Promoting:
             sentence=decision.sentence,
             patience=LOOK_AGAIN.total_seconds(),
         )
-
-    async def decide(self, release: Release, environment: str) -> access.Decision:
-        """Judge the approvals that there are by the policy in force."""
-        on = self._on
-        in_force = await self._policy(release, environment)
-        given = await on.approvals.of(release.id, environment)
-        return access.enough(
-            given,
-            access.Rule(count=in_force.approvals, approve_own=in_force.approve_own),
-            authors=frozenset(release.authors),
-            approvers=await on.people.approvers(),
-            ready_since=release.created,
-            now=clock.now(),
-        )
-
-    async def _policy(self, release: Release, environment: str) -> policy.Policy:
-        """The policy of the shipway.toml in force: a release cannot weaken its own gates."""
-        product = await self._on.apps.product(release.app)
-        file = product.environments.get(environment) if product else None
-        return policy.in_force(environment, file.policy if file else None).policy
 
     @durable.step
     async def has_expired(self, promotion: Promotion) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from shipway.access.approvals import Approvals
 from shipway.access.model import Action, Caller
+from shipway.access.people import People
 from shipway.builds.model import MAIN, Push, Run, RunKind, State
 from shipway.builds.records import Pushes, Runs
 from shipway.builds.sources import Sources
@@ -15,6 +16,7 @@ from shipway.releases import model as releases
 from shipway.releases.model import Deployment, Release
 from shipway.releases.records import Deployments, Releases
 from shipway.workflows import names
+from shipway.workflows.approving import Approving
 
 INTERRUPT = "shipway_interrupt"
 """The PostgreSQL channel on which the worker is told to end the steps of a workflow."""
@@ -31,6 +33,7 @@ class Requests:
         self._pushes = Pushes(database)
         self._runs = Runs(database)
         self._approvals = Approvals(database)
+        self._approving = Approving(self._apps, self._approvals, People(database))
         self._releases = Releases(database)
         self._deployments = Deployments(database)
 
@@ -93,7 +96,8 @@ class Requests:
             {"person": caller.person},
             key=f"{workflow.id}:{caller.person}:{reason}",
         )
-        return f"{caller.person} approved {found.version} for {environment}."
+        decision = await self._approving.decide(found, environment)
+        return f"{caller.person} approved {found.version} for {environment}. {decision.sentence}"
 
     async def deploy(
         self, app: str, environment: str, release: str, caller: Caller, reason: str

@@ -62,7 +62,11 @@ def test_a_rollback_goes_to_the_release_before() -> None:
 
 
 def test_a_second_rollback_goes_further_back_and_never_to_what_was_taken_back() -> None:
-    first, second, third = deployment(1), deployment(2, before="dep_1"), deployment(3, before="dep_2")
+    first, second, third = (
+        deployment(1),
+        deployment(2, before="dep_1"),
+        deployment(3, before="dep_2"),
+    )
     # v3 was taken back: v2 is live again, with what was before v2 before it.
     back = deployment(4, before="dep_1", release=2)
 
@@ -80,7 +84,11 @@ def test_nothing_live_cannot_be_taken_back() -> None:
 
 
 def test_a_rollback_may_name_a_version() -> None:
-    first, second, third = deployment(1), deployment(2, before="dep_1"), deployment(3, before="dep_2")
+    first, second, third = (
+        deployment(1),
+        deployment(2, before="dep_1"),
+        deployment(3, before="dep_2"),
+    )
 
     assert model.rollback_target(third, [third, second, first], to="v1") == first
 
@@ -88,7 +96,9 @@ def test_a_rollback_may_name_a_version() -> None:
 def test_a_version_that_was_never_live_is_refused_with_those_that_were() -> None:
     first, second = deployment(1), deployment(2, before="dep_1")
 
-    with pytest.raises(errors.Refused, match=r"v9 was never live in production. These were: v2, v1."):
+    with pytest.raises(
+        errors.Refused, match=r"v9 was never live in production. These were: v2, v1."
+    ):
         model.rollback_target(second, [second, first], to="v9")
 
 

@@ -50,9 +50,14 @@ def test_an_app_without_a_server_has_no_route_for_it() -> None:
     assert web.host == "aios.test"
 
 
-@given(st.integers(0, 1000), st.booleans(), st.booleans(), st.booleans())
+@given(
+    per_mille=st.integers(0, 1000),
+    new_export=st.booleans(),
+    old_export=st.booleans(),
+    old_server=st.booleans(),
+)
 def test_shares_always_add_up(
-    per_mille: int, new_export: bool, old_export: bool, old_server: bool
+    per_mille: int, *, new_export: bool, old_export: bool, old_server: bool
 ) -> None:
     parts = [
         part("new", per_mille, export="bb" if new_export else ""),
