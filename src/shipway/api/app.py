@@ -28,7 +28,8 @@ from shipway.kit import errors, log
 from shipway.workflows.front import ApiPlatform
 
 LARGEST_REQUEST = 1024 * 1024
-"""Bytes of a JSON request; a git push is bounded by git."""
+LARGEST_FACTS = 16 * 1024 * 1024
+"""Bytes of a JSON request, and of what a hook tells; a git push is bounded by git."""
 
 _log = log.get("api")
 
@@ -64,7 +65,7 @@ async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
 
 
 class Bounded:
-    """Refuses requests that are too large to be honest."""
+    """Refuses requests that are too large to be honest, and zero bytes, which no text may hold."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -73,14 +74,19 @@ class Bounded:
         if scope["type"] != "http" or scope["path"].startswith("/git/"):
             await self._app(scope, receive, send)
             return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            error = errors.Invalid("A zero byte is in the address.")
+            await refusing.answer(error)(scope, receive, send)
+            return
         size = 0
+        most = LARGEST_FACTS if scope["path"].startswith("/internal/") else LARGEST_REQUEST
 
         async def bounded() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > LARGEST_REQUEST:
-                raise errors.Invalid(f"A request has at most {LARGEST_REQUEST} bytes.")
+            if size > most:
+                raise errors.Invalid(f"A request has at most {most} bytes.")
             return message
 
         with contextlib.suppress(ClientDisconnect):

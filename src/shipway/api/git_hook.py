@@ -17,6 +17,9 @@ from typing import Any
 
 NOTHING = "0" * 40
 LARGEST_FILE = 256 * 1024
+MOST_REFS = 21
+"""More than may be pushed at once: the API need not hear of the rest to say no."""
+
 FILE = "shipway.toml"
 
 
@@ -33,10 +36,11 @@ def main(moment: str) -> int:
     """Return the exit status: 1 refuses the push, before it lands."""
     updates = [line.split() for line in sys.stdin.read().splitlines()]
     if moment == "pre-receive":
-        facts = [_facts(old, new, ref) for old, new, ref in updates]
+        facts = [_facts(old, new, ref) for old, new, ref in updates[:MOST_REFS]]
         return _tell("/internal/pushes/check", facts, timeout=60)
     facts = [{"old": old, "new": new, "ref": ref} for old, new, ref in updates]
-    return _tell("/internal/pushes/arrived", facts, timeout=120)
+    # A run may be silent for long; the API ends the answer, and the person the wait.
+    return _tell("/internal/pushes/arrived", facts, timeout=None)
 
 
 def _facts(old: str, new: str, ref: str) -> dict[str, Any]:
@@ -71,8 +75,8 @@ def _says_yes(*arguments: str) -> bool:
     return done.returncode == 0
 
 
-def _tell(path: str, updates: list[dict[str, Any]], timeout: float) -> int:
-    """Send facts to the API and print its lines. The status stands in the last of them."""
+def _tell(path: str, updates: list[dict[str, Any]], timeout: float | None) -> int:
+    """Send facts to the API, print its lines, and return 0 if it says yes."""
     headers = {
         "content-type": "application/json",
         "x-shipway-push": os.environ["SHIPWAY_PUSH_SECRET"],  # noqa: TID251 -- likewise
@@ -81,10 +85,12 @@ def _tell(path: str, updates: list[dict[str, Any]], timeout: float) -> int:
     try:
         connection.request("POST", path, json.dumps({"updates": updates}), headers)
         response = connection.getresponse()
+        if response.getheader("content-type", "").startswith("application/problem"):
+            sys.stdout.write(json.load(response)["detail"] + "\n")
         for line in iter(response.readline, b""):
             sys.stdout.buffer.write(line)
             sys.stdout.flush()
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         sys.stdout.write(f"Shipway's API does not answer: {error!r}. See `shipway status`.\n")
         return 1
     return 0 if response.status == 200 else 1

@@ -29,7 +29,8 @@ SOCKET = "api/api.sock"
 
 HOOKS = ("pre-receive", "post-receive")
 LOOK_AGAIN = 60.0
-"""Seconds between looks for pushes that nobody reported."""
+LOOK_SOON = 5.0
+"""Seconds between looks for pushes that nobody reported, and after one that went wrong."""
 
 _log = log.get("pushes")
 
@@ -41,6 +42,7 @@ class Pushing:
         self.on = on
         self.notices = notices
         self._under_way: dict[str, tuple[str, Caller]] = {}
+        self._look = asyncio.Event()
 
     @property
     def hooks(self) -> pathlib.Path:
@@ -77,16 +79,21 @@ class Pushing:
             raise errors.Unknown("No such push is under way.")
         return self._under_way[secret]
 
-    async def landed(self, app: str, by: str) -> None:
-        """Start the runs of whatever has landed; failing that, the next look does."""
+    async def landed(self, app: str, by: str) -> bool:
+        """Start the runs of whatever has landed. Returns False when a later look has to."""
         try:
             await self.on.requests.pushes_arrived(app, by)
-        except errors.ShipwayError as error:
-            _log.warning("push.not_started", app=app, why=str(error))
+        except Exception as error:  # noqa: BLE001 -- what has landed must not be taken for refused
+            _log.warning("push.not_started", app=app, why=repr(error))
+            self._look.set()
+            return False
+        return True
 
     async def _look_for_pushes(self) -> None:
         """The refs are the truth: a push lands even if its person or this process left then."""
         while True:
+            self._look.clear()
+            pause = LOOK_AGAIN
             try:
                 for app in await self.on.apps.all():
                     last = await self.on.audit.last("push", app.name)
@@ -94,7 +101,9 @@ class Pushing:
                 await self.on.requests.resume()
             except Exception as error:  # noqa: BLE001 -- the next look may go well
                 _log.warning("pushes.not_looked_for", why=repr(error))
-            await asyncio.sleep(LOOK_AGAIN)
+                pause = LOOK_SOON
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), pause)
 
 
 def _write_hooks(folder: pathlib.Path) -> None:
@@ -150,7 +159,10 @@ def _bullets(reasons: Sequence[str]) -> list[str]:
 async def arrived(body: Pushed, secret: Secret, pushing: Pushes) -> Response:
     """Start the runs of a push and tell how they go."""
     app, caller = pushing.of(secret)
-    await pushing.on.requests.pushes_arrived(app, caller.person)
+    if not await pushing.landed(app, caller.person):
+        return PlainTextResponse(
+            "\nThe push has landed, and its run starts as soon as Shipway can: see `shipway runs`.\n"
+        )
     runs = await _runs_of(app, body.updates, pushing.on)
     return StreamingResponse(_told(runs, pushing), media_type="text/plain")
 

@@ -46,6 +46,7 @@ class Route(fastapi.routing.APIRoute):
         answer: Callable[[fastapi.Request], Coroutine[Any, Any, Response]],
     ) -> Response:
         who = await asking.caller(request)
+        _check_text(await request.body())
         key = request.headers.get("idempotency-key", "")[:LONGEST_KEY]
         if not key:
             return await self._recorded(request, who, answer)
@@ -87,6 +88,18 @@ class Route(fastapi.routing.APIRoute):
         return Response(found.body, found.status, headers, media_type="application/json")
 
 
+def _check_text(body: bytes) -> None:
+    """Raise `errors.Invalid` for characters that JSON can spell and the database cannot keep."""
+    if b"\\u" not in body:
+        return
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise errors.Invalid("The request is not JSON, or holds half a character.") from error
+    if b"\\u0000" in text:
+        raise errors.Invalid("A zero byte is in the request.")
+
+
 async def _digest(request: fastapi.Request) -> bytes:
     start = f"{request.method} {request.url.path}?{request.url.query}\n"
     return hashlib.sha256(start.encode() + await request.body()).digest()
@@ -96,21 +109,19 @@ async def _about(request: fastapi.Request) -> tuple[str, dict[str, Any]]:
     """Return what a write is about, and its request without what is hidden."""
     try:
         body = json.loads(await request.body() or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         body = {}
     fields = body if isinstance(body, dict) else {}
     detail = {name: "***" if name in HIDDEN else value for name, value in fields.items()}
     parts = [str(value) for value in request.path_params.values()]
     if not parts and isinstance(fields.get("name"), str):
         parts = [fields["name"][:100]]
-    return "/".join(parts), {name: _short(value) for name, value in list(detail.items())[:20]}
+    kept = {_short(name): _short(value) for name, value in list(detail.items())[:20]}
+    return _short("/".join(parts)), kept
 
 
 def _short(value: Any) -> Any:
-    return (
-        value[:500]
-        if isinstance(value, str)
-        else value
-        if isinstance(value, int)
-        else str(value)[:500]
-    )
+    """Return a value as the trail keeps it: numbers as they are, all else as a short text."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value)[:500].encode(errors="replace").decode()
