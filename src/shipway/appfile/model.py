@@ -50,6 +50,9 @@ class Server:
     """The file that the command makes, relative to the folder (`command` only)."""
     start: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
     """How an instance is started; `{server}` is the built file. Python and Node know it."""
+    dev: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
+    """How `shipway dev` starts the server from its sources, if the command is to reload it itself.
+    Otherwise `python` calls the entry and `node` runs it, again after each change of a source."""
     port: words.VariableName = "PORT"
     """The variable that tells the server which port to listen on."""
     health: words.UrlPath = "/health"
