@@ -10,6 +10,7 @@ import shlex
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from shipway.kit import errors
 
@@ -27,7 +28,8 @@ class Command:
     """What to run: an argument vector, never a shell string.
 
     ``env`` is the whole environment of the process (nothing is inherited) and never shown.
-    ``fds`` are file descriptors that the process keeps open.
+    ``fds`` are file descriptors that the process keeps open. ``ids`` are the OS user and group that
+    it runs as, for a caller who is root; nobody else can change who they are.
     """
 
     argv: tuple[str, ...]
@@ -36,6 +38,7 @@ class Command:
     timeout: float = 60.0
     stdin: bytes = field(default=b"", repr=False)
     fds: tuple[int, ...] = ()
+    ids: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         return shlex.join(self.argv)
@@ -75,6 +78,11 @@ def inherited(*names: str) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}  # noqa: TID251 -- the door
 
 
+def everything_inherited() -> dict[str, str]:
+    """Return all that this process was started with: only for what people run for themselves."""
+    return dict(os.environ)  # noqa: TID251 -- the door
+
+
 async def run(command: Command, *, on_line: OnLine | None = None, check: bool = True) -> Outcome:
     """Run a command to its end, telling ``on_line`` each line of both streams as it comes.
 
@@ -82,21 +90,7 @@ async def run(command: Command, *, on_line: OnLine | None = None, check: bool = 
     in any way: success, failure, time-out or cancellation. Raises `CommandFailed` unless ``check``
     is off, and `errors.Unavailable` when the program is not there.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(  # noqa: TID251 -- the one door to processes
-            *command.argv,
-            env=dict(command.env),
-            cwd=command.cwd,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=command.fds,
-        )
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise errors.Unavailable(
-            f"`{command.argv[0]}` cannot be started: {error.strerror}."
-        ) from error
+    process = await _start(command)
     last: list[str] = []
     output: list[bytes] = []
 
@@ -144,16 +138,7 @@ async def piped(
     or the command's time-out has passed, its session is asked to end and killed ``grace`` seconds
     later. Lines of standard error are told. Raises `CommandFailed` on a time-out.
     """
-    process = await asyncio.create_subprocess_exec(  # noqa: TID251 -- the one door to processes
-        *command.argv,
-        env=dict(command.env),
-        cwd=command.cwd,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        pass_fds=command.fds,
-    )
+    process = await _start(command)
     assert process.stdin
     assert process.stdout
 
@@ -175,11 +160,91 @@ async def piped(
         await errors_read
 
 
-async def _ask_to_end(process: asyncio.subprocess.Process, grace: float) -> None:
+@dataclass(frozen=True)
+class Running:
+    """A command that runs beside a block."""
+
+    _process: asyncio.subprocess.Process
+
+    @property
+    def pid(self) -> int:
+        """Also the id of its session and of its process group."""
+        return self._process.pid
+
+    async def wait(self) -> int:
+        """Wait for its end, and return its status."""
+        return await self._process.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    command: Command,
+    *,
+    on_line: OnLine,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    grace: float = 10.0,
+) -> AsyncIterator[Running]:
+    """Run a command beside the block, telling each line of both streams as it comes.
+
+    It runs as long as the block does: its time-out is not used. When the block is left in any
+    way, its session is told to end, and what is left of it is killed ``grace`` seconds later, or
+    as soon as its leader has gone. Raises `errors.Unavailable` when the program is not there.
+    """
+    process = await _start(command)
+
+    def heard(line: bytes) -> None:
+        on_line(line.decode(errors="replace").rstrip("\r\n"))
+
+    hearing = [
+        asyncio.ensure_future(_read(stream, heard, None))
+        for stream in (process.stdout, process.stderr)
+    ]
+    try:
+        await _feed(process, command.stdin)
+        yield Running(process)
+    finally:
+        try:
+            await _ask_to_end(process, grace, stop_signal)
+            # What it said last; a child in another session may hold the pipes open.
+            await asyncio.wait(hearing, timeout=0.2)
+        finally:
+            for one in hearing:
+                one.cancel()
+            await _end(process)
+
+
+async def _start(command: Command) -> asyncio.subprocess.Process:
+    who: dict[str, Any] = {}
+    if command.ids:
+        user, group = command.ids
+        who = {"user": user, "group": group, "extra_groups": ()}
+    try:
+        return await asyncio.create_subprocess_exec(  # noqa: TID251 -- the one door to processes
+            *command.argv,
+            env=dict(command.env),
+            cwd=command.cwd,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=command.fds,
+            **who,
+        )
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise errors.Unavailable(
+            f"`{command.argv[0]}` cannot be started: {error.strerror}."
+        ) from error
+
+
+async def _ask_to_end(
+    process: asyncio.subprocess.Process,
+    grace: float,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> None:
     """Programs such as git remove their locks when they are asked, and leave them when killed."""
     if process.returncode is None and process.pid > 1:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, stop_signal)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), grace)
 

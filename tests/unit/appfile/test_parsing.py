@@ -137,7 +137,7 @@ domain = "Shop.example"
             "entry =",
             "entri =",
             (
-                "line 13, server.entri: found an unknown key; expected one of drain_seconds, entry, "
+                "line 13, server.entri: found an unknown key; expected one of dev, drain_seconds, entry, "
                 "folder, health, kind, node_version, output, port, ready_seconds, run, start. "
                 "Did you mean entry?"
             ),
