@@ -326,7 +326,7 @@ async def test_no_variable_reaches_a_process_of_the_keeper(keeper: Keeper) -> No
 async def test_no_child_outlives_its_task(keeper: Keeper) -> None:
     said = await lines_of(keeper, "sh", "-c", "setsid sleep 4242.5 >/dev/null 2>&1 & echo $!")
     assert said
-    assert not running("4242.5")
+    await gone("4242.5")
 
 
 async def test_a_task_out_of_time_is_ended(keeper: Keeper) -> None:

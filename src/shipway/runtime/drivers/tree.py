@@ -79,9 +79,8 @@ class Tree:
             await _s6("s6-svscanctl", "-t", str(self.folder))
         for name in self.names():
             kept = self._kept / name
-            if await _succeeds("s6-svok", str(kept)):
-                await self._stop(kept, self.about(name).grace, "-xd")
-                await _succeeds("s6-svc", "-xd", str(kept / "log"))
+            await self._stop(kept, self.about(name).grace, "-xd")
+            await self._release(kept)
 
     def quieten(self) -> None:
         """Keep the words of s6-svscan itself from filling the disk."""
@@ -134,28 +133,30 @@ class Tree:
         if not self.has(name):
             return
         kept = self._kept / name
-        about = self.about(name)
-        (kept / "leaving").touch()
-        await self._wake(name)
-        await self._unlink(kept, about.grace)
+        await self._unlink(kept, self.about(name).grace)
         await self.end_orphans(name)
         gone = self._kept / f".gone-{secrets.token_hex(8)}"
         kept.rename(gone)
         await asyncio.to_thread(fence.remove_tree, gone)
 
     async def _unlink(self, kept: pathlib.Path, grace: float) -> None:
-        link = self.folder / kept.name
-        seconds = grace + _PATIENCE
-        if link.is_symlink() and await self.is_watched():
-            words = ("s6-svunlink", "-t", str(int(seconds * 1000)), str(self.folder), kept.name)
-            await _succeeds(*words, timeout=seconds + 5)
-        link.unlink(missing_ok=True)
-        if await _succeeds("s6-svok", str(kept)):
-            # Its supervisor belongs to an s6-svscan that is gone.
-            await self._stop(kept, grace, "-xd")
-            await _succeeds("s6-svc", "-xd", str(kept / "log"))
+        (self.folder / kept.name).unlink(missing_ok=True)
+        if await self.is_watched():
+            await _s6("s6-svscanctl", "-an", str(self.folder))
+        # The supervisor may also belong to an s6-svscan that is gone: it is told itself.
+        await self._stop(kept, grace, "-xd")
+        await self._release(kept)
+
+    async def _release(self, kept: pathlib.Path) -> None:
+        """Wait until both supervisors are gone. The log's ends at the end of what it reads."""
+        for folder, patience in ((kept, 5.0), (kept / "log", 1.0)):
+            if not await _unsupervised(folder, patience):
+                await _succeeds("s6-svc", "-xd", str(folder))
+                await _unsupervised(folder, 5.0)
 
     async def _stop(self, kept: pathlib.Path, grace: float, how: str) -> None:
+        if not await _succeeds("s6-svok", str(kept)):
+            return
         seconds = grace + _PATIENCE
         (kept / "leaving").touch()
         try:
@@ -245,6 +246,17 @@ class Tree:
 async def _s6(*argv: str, timeout: float = 20, check: bool = True) -> command.Outcome:
     words = command.Command(argv=argv, env=command.base_environment(), timeout=timeout)
     return await command.run(words, check=check)
+
+
+async def _unsupervised(folder: pathlib.Path, timeout: float) -> bool:
+    """Wait until a folder has no supervisor."""
+    try:
+        async with asyncio.timeout(timeout):
+            while await _succeeds("s6-svok", str(folder)):  # noqa: ASYNC110 -- it does not tell
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _succeeds(*argv: str, timeout: float = 20) -> bool:
