@@ -25,7 +25,8 @@ class Progress:
             case wire.Event(kind="step", step=wire.Step() as step):
                 yield from self._of_step(step)
             case wire.Event(kind="run", run=wire.Run() as run) if run.over:
-                yield from ("", run.sentence or f"The run {run.state}.")
+                yield ""
+                yield from (run.sentence or f"The run {run.state}.").splitlines()
                 if run.state == "failed":
                     yield f"Every line: shipway logs {run.id}"
 

@@ -20,6 +20,7 @@ from shipway.access.model import Caller
 from shipway.api import following, git_hook, push_rules
 from shipway.api.notices import Notices
 from shipway.api.progress import Progress
+from shipway.builds import logs
 from shipway.builds.model import Run
 from shipway.kit import errors, log
 from shipway.workflows.front import ApiPlatform
@@ -196,7 +197,8 @@ async def _lines(run: Run, pushing: Pushing) -> AsyncIterator[str]:
     seen = following.Seen()
     async for event in following.follow(run.id, seen, pushing.on, pushing.notices):
         for line in progress.lines(event):
-            yield line
+            # A sentence may quote what a program printed; a terminal must not obey that.
+            yield logs.readable(line)
         over = bool(event.run and event.run.over)
     if not over:
         yield f"Shipway is restarting. The run goes on: shipway logs -f {run.id}"

@@ -19,8 +19,8 @@ CHANNEL = "shipway_deployment"
 """The PostgreSQL channel with the ids of deployments that have changed."""
 
 LONGEST_WAIT = 25.0
-LOOK_AGAIN = 1.0
-"""Seconds between looks at a deployment while nobody tells of it."""
+LOOK_AGAIN = 5.0
+"""Seconds between looks at a deployment of which nobody tells."""
 
 router = fastapi.APIRouter(
     prefix="/v1/apps/{app}", tags=["releases"], route_class=writing.Route, dependencies=[READS]
