@@ -9,7 +9,7 @@ import json
 import pathlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import httpx2
@@ -93,8 +93,9 @@ class Server:
         self.seen: list[dict[str, str]] = []
         self.release = asyncio.Event()
         self.slow_begun = asyncio.Event()
-        self._server: asyncio.Server | None = None
         self.endpoint = ""
+        self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
@@ -104,8 +105,23 @@ class Server:
     async def stop(self) -> None:
         assert self._server
         self._server.close()
+        self.release.set()
+        tasks = list(self._connections)
+        for writer in list(self._connections.values()):
+            writer.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._connections[task] = writer
+        try:
+            await self._serve(reader, writer)
+        finally:
+            writer.close()
+            del self._connections[task]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -119,7 +135,6 @@ class Server:
                     await self._websocket(reader, writer)
                     return
                 await self._answer(path, headers, writer)
-        writer.close()
 
     async def _answer(
         self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter
@@ -144,7 +159,6 @@ class Server:
         while data := await reader.read(1024):
             writer.write(data)
             await writer.drain()
-        writer.close()
 
 
 @dataclass
@@ -158,6 +172,10 @@ class Load:
     @property
     def requests(self) -> int:
         return self.answers.total() + len(self.failures)
+
+    async def reach(self, requests: int) -> None:
+        """Wait until so many have been answered."""
+        await until(lambda: self.requests >= requests)
 
 
 @contextlib.asynccontextmanager
@@ -202,6 +220,16 @@ async def _client(
             writer.close()
         except (OSError, EOFError, TimeoutError) as error:
             found.failures.append(repr(error))
+
+
+async def until(true: Callable[[], bool | Awaitable[bool]], *, timeout: float = 15) -> None:
+    """Look until it is so: for what only a file or an answer tells."""
+    async with asyncio.timeout(timeout):
+        while True:
+            found = true()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.02)
 
 
 def pool(name: str, *servers: Server, health_path: str = "/health") -> Pool:

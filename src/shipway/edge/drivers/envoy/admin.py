@@ -55,11 +55,15 @@ class Admin:
     async def subscriptions(self) -> dict[str, Subscription]:
         """Return what Envoy knows of each watched file, by the name of its statistics."""
         found: dict[str, Subscription] = {}
-        stats = await self.stats(f"{SUBSCRIPTIONS}(version_text|update_rejected)$")
+        stats = await self.stats(f"{SUBSCRIPTIONS}(version_text|update_rejected|update_failure)$")
         for key in {name.rpartition(".")[0] for name in stats}:
             found[key] = Subscription(
                 version=str(stats.get(f"{key}.version_text", "")),
-                refused=int(stats.get(f"{key}.update_rejected", 0)),
+                # Refused for what it says, or not even understood.
+                refused=sum(
+                    int(stats.get(f"{key}.{count}", 0))
+                    for count in ("update_rejected", "update_failure")
+                ),
             )
         return found
 

@@ -77,6 +77,8 @@ class Envoy:
             *("--drain-time-s", str(DRAIN_SECONDS)),
             *("--log-level", "warning"),
             "--disable-hot-restart",
+            # What it does not understand it shall refuse, and not leave out.
+            "--reject-unknown-dynamic-fields",
         )
 
     @property
@@ -98,7 +100,7 @@ class Envoy:
                 await self._add(envoy, before, new)
                 await self._take(envoy, {**new, CDS: self._read()[CDS]})
             except errors.Failed:
-                await self._take(envoy, before)
+                await self._put_back(envoy, before)
                 raise
             await self._wait_unused(envoy, before, new)
             await self._take(envoy, new)
@@ -107,14 +109,17 @@ class Envoy:
 
     async def pools(self) -> Sequence[PoolHealth]:
         async with admin.connect(self.socket) as envoy:
+            await envoy.wait_live(LIVE_SECONDS)
             return await observing.pools(envoy)
 
     async def wait_healthy(self, pool: str, *, endpoints: int, timeout: float) -> None:
         async with admin.connect(self.socket) as envoy:
+            await envoy.wait_live(LIVE_SECONDS)
             await observing.wait_healthy(envoy, pool, endpoints=endpoints, timeout=timeout)
 
     async def wait_quiet(self, pool: str, *, timeout: float) -> bool:
         async with admin.connect(self.socket) as envoy:
+            await envoy.wait_live(LIVE_SECONDS)
             return await observing.wait_quiet(envoy, pool, timeout=timeout)
 
     async def rotate_access_log(self, *, keep_bytes: int) -> None:
@@ -175,6 +180,11 @@ class Envoy:
             if any(was_healthy.get(pool) for pool in turning.get(cluster["name"], ()))
         }
         await observing.wait_any_healthy(envoy, needed, timeout=HEALTHY_SECONDS)
+
+    async def _put_back(self, envoy: admin.Admin, before: dict[str, str]) -> None:
+        """Have the old table again: routes leave the new pools before these go."""
+        await self._take(envoy, {path: text for path, text in before.items() if path != CDS})
+        await self._take(envoy, before)
 
     async def _take(self, envoy: admin.Admin, wanted: dict[str, str]) -> None:
         """Write what differs and return once Envoy has all of it in force."""

@@ -137,7 +137,7 @@ def _action(route: Route) -> Json:
                     },
                 }
             ],
-            "host_selection_retry_max_attempts": 3,
+            "host_selection_retry_max_attempts": 10,
         },
     }
 
