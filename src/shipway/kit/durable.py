@@ -209,9 +209,13 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """A queue. With ``one_per_lane`` each lane runs one at a time, lanes side by side."""
+    """A queue. With ``one_per_lane`` each lane runs one at a time, lanes side by side.
+
+    ``look_seconds`` is how often it is looked at, and so how long its workflows wait at most.
+    """
 
     name: str
+    look_seconds: float = 0.5
     one_per_lane: bool = False
     at_once: int | None = None
 
@@ -280,9 +284,7 @@ class Engine:
             return await body(request)
 
         workflow.__qualname__ = workflow.__name__ = name
-        _functions[name] = dbos.DBOS.workflow(name=name, max_recovery_attempts=recoveries)(
-            workflow
-        )
+        _functions[name] = dbos.DBOS.workflow(name=name, max_recovery_attempts=recoveries)(workflow)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -294,7 +296,7 @@ class Engine:
                     queue.name,
                     worker_concurrency=queue.at_once,
                     partition_concurrency=1 if queue.one_per_lane else None,
-                    polling_interval_sec=0.1,
+                    polling_interval_sec=queue.look_seconds,
                 )
             try:
                 yield

@@ -9,8 +9,8 @@ DELIVER, DEPLOY, ROLL_BACK, PROMOTE = "deliver", "deploy", "roll_back", "promote
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
-ENVIRONMENTS = durable.Queue(name="environments", one_per_lane=True)
-"""Deployments: one at a time in each environment of each app."""
+ENVIRONMENTS = durable.Queue(name="environments", one_per_lane=True, look_seconds=0.1)
+"""Deployments: one at a time in each environment of each app. A rollback must not wait."""
 PROMOTIONS = durable.Queue(name="promotions")
 """Releases that wait for approval: any number, and none holds an environment."""
 
