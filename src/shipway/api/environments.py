@@ -32,7 +32,7 @@ async def get(app: str, environment: str, on: On) -> wire.Environment:
         name=environment,
         addresses=addresses.of(product, environment, on.settings),
         live=shapes.deployment(live) if live else None,
-        waiting=await _waiting(app, environment, on),
+        waiting=await _waiting(app, environment, on) if force.policy.approvals else (),
         instances=await instances(app, environment, on),
         policy=_displayed(environment, force),
         weaker=force.weaker,
