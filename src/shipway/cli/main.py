@@ -11,6 +11,7 @@ from shipway.cli import (
     apps,
     audit,
     deploy,
+    dev,
     env,
     init,
     login,
@@ -30,7 +31,7 @@ from shipway.kit import command, errors
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "This machine": (serve.up, serve.down),
     "Servers": (login.login, login.logout, login.whoami, login.server, status.status),
-    "An app": (init.init, apps.app, env.env, notify.notify),
+    "An app": (init.init, dev.dev, apps.app, env.env, notify.notify),
     "Delivery": (
         deploy.deploy,
         runs.runs,
