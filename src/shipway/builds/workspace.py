@@ -18,10 +18,10 @@ from shipway.builds.model import BuildStep, StepKind
 from shipway.runtime.model import Kind, Owner, Sandbox, Task
 
 GIB = 1024**3
-MEMORY: Mapping[StepKind, int] = {StepKind.EXPORT: 4 * GIB, StepKind.TEST: 4 * GIB}
+MEMORY: dict[StepKind, int] = {StepKind.EXPORT: 4 * GIB, StepKind.TEST: 4 * GIB}
 """Bytes that a step may use; 2 GiB unless said here."""
 
-USUAL_MEMORY: Mapping[StepKind, int] = {
+USUAL_MEMORY: dict[StepKind, int] = {
     StepKind.EXPORT: 3 * GIB // 2,
     StepKind.INSTALL: GIB,
     StepKind.TEST: GIB,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import pathlib
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -119,19 +121,35 @@ class Site:
         }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def site(
-    home: pathlib.Path, database: db.Database, tools_home: pathlib.Path, tmp_path: pathlib.Path
+    cluster: Any, tools_home: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Site]:
+    """One for all tests of a module: OS users and databases take their time to make."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="shipway-home-", dir="/var/tmp"))
+    home.chmod(0o755)
     (home / "tools").symlink_to(tools_home / "tools")
     (home / "artifacts").mkdir()
+    name = await cluster.make(template="template_shipway")
+    database = db.Database(cluster.url(name), name="test")
+    await database.open()
+    made = _site(home, database, tmp_path_factory.mktemp("checkouts"))
+    yield made
+    for app in made.apps:
+        await made.keeper.withdraw(owner(app))
+    await database.close()
+    await cluster.drop(name)
+    shutil.rmtree(home)
+
+
+def _site(home: pathlib.Path, database: db.Database, work: pathlib.Path) -> Site:
     configured = settings.load(home=home)
     keeper = LocalKeeper(home, configured)
     sources, store = Sources(home / "git"), blobs.Blobs(home / "artifacts")
     runs = Runs(database)
     logs = Logs(home / "logs" / "runs", runs.notify)
     room = Room(cores=2, memory=4 * 1024**3)
-    made = Site(
+    return Site(
         home=home,
         keeper=keeper,
         builder=Builder(keeper, store, sources, database, logs, configured, room=room),
@@ -140,14 +158,5 @@ async def site(
         logs=logs,
         store=store,
         artifacts=Artifacts(database, store),
-        work=tmp_path,
+        work=work,
     )
-    yield made
-    for app in made.apps:
-        await keeper.withdraw(owner(app))
-
-
-@pytest.fixture
-async def tiny(site: Site) -> str:
-    """The tiny app, pushed; its commit."""
-    return await site.app("tiny", TINY)

@@ -1,4 +1,4 @@
-"""The tiny app from a commit to artifacts."""
+"""The tiny app from commits to artifacts."""
 
 from __future__ import annotations
 
@@ -12,24 +12,13 @@ from shipway.builds.model import State
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_commit_becomes_a_server_and_migrations(site: Site, tiny: str) -> None:
-    run = await site.begin("tiny", tiny)
-    results = await site.perform_all("tiny", tiny, run)
-    artifacts = await site.builder.release_artifacts(run)
-    assert set(artifacts) == {"sources", "server", "migrations"}
-    assert results["server"].facts["python"].startswith("3.")
-    with tarfile.open(await site.store.path(artifacts["migrations"])) as archive:
-        assert archive.getnames() == ["migrations", "migrations/0001_notes.sql"]
-    steps = await site.runs.steps(run)
-    assert {step.state for step in steps} == {State.SUCCEEDED}
-    log = site.logs.read(run, "full test database").lines
-    assert any(line.endswith("OK") for line in log)
-
-
-async def test_what_has_not_changed_is_answered_from_the_cache(site: Site, tiny: str) -> None:
-    first = await site.begin("tiny", tiny)
-    made = await site.perform_all("tiny", tiny, first)
+async def test_commits_become_servers_and_only_what_has_changed_is_built(site: Site) -> None:
+    commit = await site.app("tiny", TINY)
+    first = await site.begin("tiny", commit)
+    made = await site.perform_all("tiny", commit, first)
+    await says_what_it_is(site, first, commit)
     await site.builder.clean_up(first, "tiny")
+
     commit = await site.push("tiny", {"README.md": "Other words.\n"})
     second = await site.begin("tiny", commit, push=2)
     found = await site.perform_all("tiny", commit, second)
@@ -37,6 +26,7 @@ async def test_what_has_not_changed_is_answered_from_the_cache(site: Site, tiny:
     assert {n: r.artifacts for n, r in found.items()} == {n: r.artifacts for n, r in made.items()}
     steps = {step.name: step.sentence for step in await site.runs.steps(second)}
     assert steps["server"] == f"server is unchanged since {first}."
+
     commit = await site.push("tiny", {"server/tiny/__init__.py": 'VERSION = "2"\nFAULT = ""\n'})
     third = await site.begin("tiny", commit, push=3)
     changed = await site.perform_all("tiny", commit, third)
@@ -46,24 +36,33 @@ async def test_what_has_not_changed_is_answered_from_the_cache(site: Site, tiny:
     assert changed["migrations"].artifacts == made["migrations"].artifacts
 
 
-async def test_the_same_sources_give_the_same_bytes(site: Site, tiny: str) -> None:
-    first = await site.begin("tiny", tiny)
-    made = await site.perform_all("tiny", tiny, first)
-    again = await site.app("second", TINY)
-    run = await site.begin("second", again)
-    repeated = await site.perform_all("second", again, run)
-    assert not any(result.cached for result in repeated.values())
-    assert repeated["server"].artifacts == made["server"].artifacts
-    assert repeated["migrations"].artifacts == made["migrations"].artifacts
-
-
-async def test_an_artifact_says_how_it_came_to_be(site: Site, tiny: str) -> None:
-    run = await site.begin("tiny", tiny)
-    await site.perform_all("tiny", tiny, run)
+async def says_what_it_is(site: Site, run: str, commit: str) -> None:
     artifacts = await site.builder.release_artifacts(run)
+    assert set(artifacts) == {"sources", "server", "migrations"}
+    with tarfile.open(await site.store.path(artifacts["migrations"])) as archive:
+        assert archive.getnames() == ["migrations", "migrations/0001_notes.sql"]
     server = await site.artifacts.get(artifacts["server"])
-    assert server.commit == tiny
+    assert (server.commit, server.provenance["step"]) == (commit, "server")
     assert server.size > 10_000
-    assert server.provenance["step"] == "server"
     assert server.provenance["tools"]["shiv"] == "1.0.8"  # type: ignore[index]
     assert set(server.provenance["inputs"]) == {"server"}  # type: ignore[call-overload]
+    assert {step.state for step in await site.runs.steps(run)} == {State.SUCCEEDED}
+    assert any(line.endswith("OK") for line in site.logs.read(run, "full test database").lines)
+
+
+async def test_the_same_sources_give_the_same_bytes(site: Site) -> None:
+    made = []
+    for app in ("one", "two"):
+        commit = await site.app(app, TINY)
+        run = await site.begin(app, commit)
+        plan = await site.plan(app, commit)
+        wanted = ("server dependencies", "server", "migrations")
+        results = [
+            await site.builder.perform(run, app, commit, step)
+            for step in plan.steps
+            if step.name in wanted or step.name.startswith("install")
+        ]
+        assert not any(result.cached for result in results)
+        made.append({k: v for result in results for k, v in result.artifacts.items()})
+    assert made[0] == made[1]
+    assert set(made[0]) == {"server", "migrations"}
