@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -58,19 +59,22 @@ def _used(route: model.Route) -> set[str]:
 
 
 class PlainFolder:
-    """A private folder that is private by its mode alone."""
+    """A private folder: by its mode alone, or another user's."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, *, user: int = -1) -> None:
         self._folder = folder
+        self._user = user
 
     async def folder(self) -> pathlib.Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chown(self._folder, self._user, -1)
         return self._folder
 
     async def write(self, path: str, data: bytes) -> None:
         draft = await self.folder() / f".{path}"
         draft.write_bytes(data)
         draft.chmod(0o600)
+        os.chown(draft, self._user, -1)
         draft.replace(self._folder / path)
 
     async def remove(self, path: str) -> None:

@@ -16,7 +16,7 @@ import httpx2
 from tests.fakes.edge import PlainFolder
 
 from shipway.edge import ca
-from shipway.edge.drivers.envoy import Envoy
+from shipway.edge.drivers.envoy import Envoy, bootstrap
 from shipway.edge.model import Pool, Route, Share, Table
 from shipway.kit import command, http
 from shipway.kit.settings import Settings
@@ -32,12 +32,13 @@ def free_port() -> int:
 class RunningEnvoy:
     """Envoy as the keeper would keep it; it can be killed and started again."""
 
-    def __init__(self, home: pathlib.Path) -> None:
+    def __init__(self, home: pathlib.Path, *, user: int = -1) -> None:
+        self.user = user
         self.settings = Settings(
             home=home, edge_address="127.0.0.1", http_port=free_port(), https_port=free_port()
         )
         self.authority = ca.Authority(home / "ca")
-        self.private = PlainFolder(home / "owners" / "edge")
+        self.private = PlainFolder(home / "owners" / "edge", user=user)
         self.edge = Envoy(
             home / "edge", authority=self.authority, private=self.private, settings=self.settings
         )
@@ -45,14 +46,27 @@ class RunningEnvoy:
         self._process: asyncio.Task[command.Outcome] | None = None
 
     async def start(self) -> None:
+        self._spare_a_copy()
         await self.edge.prepare()
         self.start_again()
 
     def start_again(self) -> None:
         asked = command.Command(argv=self.edge.argv, timeout=600, cwd=self.edge.folder)
+        if self.user >= 0:
+            group = self.edge.folder.stat().st_gid
+            asked = asked.wrapped_by(
+                "setpriv", f"--reuid={self.user}", f"--regid={group}", "--clear-groups"
+            )
         self._process = asyncio.create_task(
             command.run(asked, on_line=self.lines.append, check=False)
         )
+
+    def _spare_a_copy(self) -> None:
+        """Link the program where the edge would put its own copy: 100 MB for each test."""
+        program = pathlib.Path(self.edge.argv[0])
+        program.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            program.hardlink_to(bootstrap.program()[0])
 
     async def kill(self) -> None:
         """End it as SIGKILL does."""
@@ -75,8 +89,8 @@ class RunningEnvoy:
 
 
 @contextlib.asynccontextmanager
-async def started(home: pathlib.Path) -> AsyncIterator[RunningEnvoy]:
-    envoy = RunningEnvoy(home)
+async def started(home: pathlib.Path, *, user: int = -1) -> AsyncIterator[RunningEnvoy]:
+    envoy = RunningEnvoy(home, user=user)
     await envoy.start()
     try:
         yield envoy

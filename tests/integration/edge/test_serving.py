@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pathlib
+import shutil
 import ssl
 
 import pytest
-from tests.integration.edge.running import RunningEnvoy, Server, free_port, pool, table, to, until
+from tests.integration.edge.running import (
+    RunningEnvoy,
+    Server,
+    free_port,
+    pool,
+    started,
+    table,
+    to,
+    until,
+)
 
 from shipway.edge.model import Pool, Route, Share
 from shipway.kit import command
@@ -15,6 +27,9 @@ from shipway.kit import command
 pytestmark = pytest.mark.anyio
 
 HOST, STRICT, PLAIN = "api.aios.localhost", "api.strict.localhost", "plain.localhost"
+USER, GROUP = 54321, 54322
+"""Of nobody on this machine."""
+
 Servers = tuple[Server, Server]
 
 
@@ -213,13 +228,46 @@ async def test_keys_and_admin_are_kept_from_strangers(served: RunningEnvoy) -> N
     assert served.edge.socket.parent.stat().st_mode & 0o007 == 0
 
 
-async def test_curl_and_node_trust_the_bundle(served: RunningEnvoy) -> None:
-    url = f"https://{STRICT}:{served.settings.https_port}/"
+async def test_curl_trusts_the_bundle(served: RunningEnvoy) -> None:
+    port = served.settings.https_port
     told = await command.run(
         command.Command(
-            argv=("curl", "-sS", "--cacert", str(served.authority.bundle), "--http2", "-w",
-                  "%{http_version} %{ssl_verify_result}", "-o", "/dev/null",
-                  "--resolve", f"{STRICT}:{served.settings.https_port}:127.0.0.1", url),
+            argv=(
+                *("curl", "-sS", "--cacert", str(served.authority.bundle), "--http2"),
+                *("-w", "%{http_version} %{ssl_verify_result}", "-o", "/dev/null"),
+                *("--resolve", f"{STRICT}:{port}:127.0.0.1", f"https://{STRICT}:{port}/"),
+            )
         )
-    )  # fmt: skip
+    )
     assert told.output == "2 0"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed here")
+async def test_node_trusts_the_bundle(served: RunningEnvoy) -> None:
+    script = f"""
+        require("https").get({{
+          host: "127.0.0.1", port: {served.settings.https_port}, path: "/",
+          servername: "{STRICT}", headers: {{ host: "{STRICT}" }}, agent: false,
+        }}, (answer) => {{ console.log(answer.statusCode); answer.resume(); }})
+    """
+    env = {
+        **command.base_environment(),
+        "NODE_EXTRA_CA_CERTS": str(served.authority.bundle),
+    }
+    told = await command.run(command.Command(argv=("node", "-e", script), env=env))
+    assert told.output == "200\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start Envoy as another user")
+async def test_envoy_serves_as_another_user(home: pathlib.Path, servers: Servers) -> None:
+    (home / "edge").mkdir(mode=0o750)
+    os.chown(home / "edge", -1, GROUP)
+    (home / "owners").mkdir()
+    async with started(home, user=USER) as envoy:
+        await envoy.edge.apply(
+            table((pool("blue", servers[0]),), Route(host=HOST, shares=to("blue")))
+        )
+        assert (await envoy.get(f"https://{HOST}/")).status_code == 200
+        assert envoy.edge.socket.stat().st_uid == USER
+        await envoy.edge.rotate_access_log(keep_bytes=-1)
+        assert envoy.edge.socket.with_name("access.log.1").exists()
