@@ -240,6 +240,12 @@ async def _enqueue(start: Start) -> dbos.WorkflowHandleAsync[Any]:
         return await dbos.DBOS.enqueue_workflow_async(start.queue, function, dict(start.request))
 
 
+async def result(workflow: str) -> dict[str, Any]:
+    """Wait for the end of a workflow that this process runs, and return its result."""
+    handle = await dbos.DBOS.retrieve_workflow_async(workflow)
+    return typing.cast("dict[str, Any]", await handle.get_result())
+
+
 async def receive(topic: str, *, timeout: float) -> dict[str, Any] | None:
     """Wait for a message to this workflow. None means that the time ran out: never a yes."""
     return typing.cast(
