@@ -17,8 +17,8 @@ BOX = "/box"
 _OPEN = ("--dev-bind", "/", "/", "--proc", "/proc")
 _TOOLS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _CONFIGURATION = (
-    "alternatives", "ca-certificates", "chromium", "chromium.d", "fonts", "hosts", "ld.so.cache", "ld.so.conf",
-    "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "resolv.conf", "services", "ssl",
+    "alternatives", "ca-certificates", "chromium", "chromium.d", "fonts", "hosts", "ld.so.cache",
+    "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "resolv.conf", "services", "ssl",
 )  # fmt: skip
 _PASSWD = b"root:x:0:0::/:/bin/false\nbuild:x:1000:1000::/tmp:/bin/sh\n"
 _GROUP = b"root:x:0:\nbuild:x:1000:\n"
