@@ -40,6 +40,7 @@ async def local(home: pathlib.Path) -> AsyncIterator[LocalKeeper]:
         for owner in (BUILD, SERVER, Owner(Kind.CLUSTER, "tiny", "staging")):
             await keeper.withdraw(owner)
         await keeper.users.remove_group()
+        keeper.groups.remove()
 
 
 @pytest.fixture(params=["local", "socket"])

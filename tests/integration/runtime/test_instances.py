@@ -66,6 +66,7 @@ async def keeper(home: pathlib.Path) -> AsyncIterator[LocalKeeper]:
         await made.tree.stop_watching()
         await made.withdraw(OWNER)
         await made.users.remove_group()
+        made.groups.remove()
 
 
 @pytest.fixture

@@ -134,7 +134,8 @@ async def _check_python(keeper: LocalKeeper) -> None:
         raise errors.Unavailable(
             f"Shipway's own users cannot run the Shipway in {where}: {' '.join(said[-2:])}",
             fix="Install it where every user may read, such as /opt/shipway, not below /root; "
-            "and see that user namespaces are allowed (kernel.unprivileged_userns_clone).",
+            "and see that user namespaces are allowed (sysctl kernel.unprivileged_userns_clone, "
+            "kernel.apparmor_restrict_unprivileged_userns).",
         )
 
 
@@ -191,4 +192,5 @@ async def _forget(keeper: LocalKeeper, home: pathlib.Path) -> None:
         kind, app, environment, *_ = [*folder.name.split("."), "", ""]
         await keeper.withdraw(Owner(Kind(kind), app, environment))
     await keeper.users.remove_group()
+    keeper.groups.remove()
     await asyncio.to_thread(fence.remove_tree, home)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from shipway.runtime.model import Sandbox
 
 _ROOT = pathlib.Path("/sys/fs/cgroup")
+_OWN = pathlib.Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,19 @@ class Groups:
             for folder in group.folders if group else ():
                 await _remove(folder)
 
+    def remove(self) -> None:
+        """Remove Shipway's own group, once no task runs."""
+        for parent in self._parents:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
     def _make(self, sandbox: Sandbox) -> Group | None:
         assert self._parents
         name = f"task-{secrets.token_hex(8)}"
         folders = tuple(parent / name for parent in self._parents)
         try:
             for folder in folders:
-                folder.mkdir()
+                folder.mkdir(parents=True)
                 _bound(folder, sandbox)
         except OSError:
             for folder in folders:
@@ -86,19 +93,36 @@ def _parents(root: pathlib.Path, name: str) -> tuple[pathlib.Path, ...]:
     if os.geteuid() != 0:
         return ()
     two = (root / "cgroup.controllers").exists()
-    parents = (root / name,) if two else (root / "memory" / name, root / "pids" / name)
+    # In version 2 a group with processes can have no bounded children, so ours is at the top;
+    # in version 1 it is inside the one that we are in, whose bounds hold for it too.
+    above = (root,) if two else tuple(root / each / _own(each) for each in ("memory", "pids"))
+    parents = tuple(folder / name for folder in above)
     try:
         for parent in parents:
             parent.mkdir(exist_ok=True)
-            for left in parent.glob("task-*"):  # by a steward that was killed
-                with contextlib.suppress(OSError):
-                    left.rmdir()
+            _clear(parent)
         if two:
-            for folder in (root, root / name):
+            for folder in (root, *parents):
                 (folder / "cgroup.subtree_control").write_text("+memory +pids")
     except OSError:
         return ()
     return parents
+
+
+def _own(controller: str) -> str:
+    """Return the path of the group that we are in, as version 1 tells it."""
+    for line in _OWN.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return path.strip("/")
+    return ""
+
+
+def _clear(parent: pathlib.Path) -> None:
+    """Remove what a steward that was killed has left; groups of living tasks stay."""
+    for left in parent.glob("task-*"):
+        with contextlib.suppress(OSError):
+            left.rmdir()
 
 
 def _bound(folder: pathlib.Path, sandbox: Sandbox) -> None:

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shlex
+import weakref
 from collections.abc import Sequence
 
 from shipway.kit import command, errors, settings
@@ -33,11 +34,12 @@ class LocalKeeper:
         self._home = home.resolve()
         self.users = accounts.Users(self._home)
         self.tree = Tree(self._home / "services")
-        self._groups = bounds.Groups(accounts.group_of(self._home))
+        self.groups = bounds.Groups(accounts.group_of(self._home))
         self._registry = sandbox.Registry(
             variables=command.inherited(*sandbox.REGISTRY_VARIABLES), files=settings.registry_files
         )
         self._running: dict[str, asyncio.Task[int]] = {}
+        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def provide(self, owner: Owner) -> pathlib.Path:
         """See the port. Folders above the owner's are traversed by all and read by none."""
@@ -59,6 +61,7 @@ class LocalKeeper:
                 f"{owner.slug} still has services: {', '.join(kept)}.", fix="Drop them first."
             )
         await asyncio.to_thread(fence.remove_tree, self._folder(owner))
+        await self._forget_logs(owner)
         if owner.kind in _POSTGRES:
             await asyncio.to_thread(fence.remove_tree, pathlib.Path(owner.sockets(str(self._home))))
         await self.users.remove(owner)
@@ -119,7 +122,7 @@ class LocalKeeper:
             registry=self._registry,
         )
         with sandbox.descriptors() as files:
-            async with self._groups.holding(task.sandbox) as group:
+            async with self.groups.holding(task.sandbox) as group:
                 words = self._words(task, view, files, group)
                 meter = logs.Meter(task, on_line)
                 status = await _run(task, words, tuple(files.all), meter)
@@ -144,10 +147,11 @@ class LocalKeeper:
 
     async def keep(self, service: Service) -> None:
         definition.check(service)
-        plan = await self._plan(service)
-        if self.tree.has(service.name) and not self.tree.holds(plan):
-            await self.tree.drop(service.name)
-        await self.tree.keep(plan)
+        async with self._turn(service.name):
+            plan = await self._plan(service)
+            if self.tree.has(service.name) and not self.tree.holds(plan):
+                await self.tree.drop(service.name)
+            await self.tree.keep(plan)
 
     async def _plan(self, service: Service) -> definition.Plan:
         folder = await self.provide(service.owner)
@@ -165,7 +169,8 @@ class LocalKeeper:
         )
 
     async def drop(self, name: str) -> None:
-        await self.tree.drop(name)
+        async with self._turn(name):
+            await self.tree.drop(name)
 
     async def signal(self, name: str, signal: str) -> None:
         await self.tree.signal(name, signal)
@@ -179,6 +184,7 @@ class LocalKeeper:
         """
         told = ["s6-svscan was down and was started again."] if await self.tree.watch() else []
         self.tree.quieten()
+        await asyncio.to_thread(logs.prune, self.log_folder(""), self.tree.names())
         for name in self.tree.names():
             with contextlib.suppress(errors.NotFound):  # dropped meanwhile
                 if self.tree.about(name).owner.kind is not Kind.SERVER:
@@ -198,6 +204,20 @@ class LocalKeeper:
         if not definition.NAME.fullmatch(name):
             raise errors.Invalid(f"{name!r} is not a service's name.")
         return await asyncio.to_thread(logs.tail, self.log_folder(name), last)
+
+    def _turn(self, name: str) -> asyncio.Lock:
+        """What is done to one service is done one after the other."""
+        return self._turns.setdefault(name, asyncio.Lock())
+
+    async def _forget_logs(self, owner: Owner) -> None:
+        """Remove the owner's logs with the owner, whose number the next user may be given."""
+        if not self.users.is_root:
+            return
+        with contextlib.suppress(errors.NotFound):
+            uid = self.users.ids(owner)[0]
+            for log in self.log_folder("").iterdir():
+                if log.stat().st_uid == uid:
+                    await asyncio.to_thread(fence.remove_tree, log)
 
     def _folder(self, owner: Owner) -> pathlib.Path:
         if not all(_NAME.fullmatch(part) for part in (owner.app or "x", owner.environment or "x")):

@@ -6,14 +6,17 @@ import collections
 import os
 import pathlib
 import shlex
+from collections.abc import Collection
 
-from shipway.kit import errors
+from shipway.kit import clock, errors
 from shipway.runtime.drivers import fence
 from shipway.runtime.model import Task
 from shipway.runtime.port import OnLine
 
 MOST_LINES = 10_000
 _LONGEST = 8 * 1024**2
+_KEPT_SECONDS = 7 * 24 * 3600
+"""How long the log of a dropped service stays, for those who ask why."""
 
 
 def tail(folder: pathlib.Path, last: int) -> tuple[str, ...]:
@@ -37,6 +40,14 @@ def tail(folder: pathlib.Path, last: int) -> tuple[str, ...]:
         with os.fdopen(file, "rb") as stream:
             lines.extend(stream.read(_LONGEST).decode(errors="replace").splitlines())
     return tuple(lines)
+
+
+def prune(folder: pathlib.Path, kept: Collection[str]) -> None:
+    """Remove the logs of services that were dropped days ago."""
+    oldest = clock.now().timestamp() - _KEPT_SECONDS
+    for log in folder.iterdir() if folder.is_dir() else ():
+        if log.name not in kept and log.stat().st_mtime < oldest:
+            fence.remove_tree(log)
 
 
 class Meter:

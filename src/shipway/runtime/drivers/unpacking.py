@@ -8,6 +8,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import stat
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,8 +130,10 @@ def _open(artifacts: pathlib.Path, artifact: str) -> Iterator[int]:
     """Open an artifact without following a link that somebody put among them."""
     *folders, name = fence.parts_of(artifact)
     with fence.opened(artifacts, tuple(folders)) as at:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
         try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise errors.Refused(f"{name} is no artifact, which is a plain file.")
             yield file
         finally:
             os.close(file)
