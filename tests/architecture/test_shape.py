@@ -20,6 +20,7 @@ BANNED_NAMES = {"utils", "helpers", "common", "manager", "service", "base", "cor
 
 CONTEXTS = (
     "access", "builds", "database", "edge", "environments", "health", "releases", "runtime",
+    "updates",
 )  # fmt: skip
 """Each has its own PostgreSQL schema, named after it."""
 

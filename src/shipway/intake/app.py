@@ -1,14 +1,15 @@
-"""The ASGI application that serves web exports."""
+"""The ASGI application that serves web exports and over-the-air updates."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import IO, Any
 
-from shipway.intake import model
+from shipway.intake import assets, model, updates
 from shipway.intake.exports import Exports
 from shipway.intake.model import Found
+from shipway.intake.updates import Updates
 from shipway.kit import errors
 
 Scope = Mapping[str, Any]
@@ -29,10 +30,11 @@ SECURITY = {
 
 
 class Intake:
-    """Answers from the exports that the edge names."""
+    """Answers from the exports, and the channel of updates, that the edge names."""
 
-    def __init__(self, exports: Exports) -> None:
+    def __init__(self, exports: Exports, of_updates: Updates) -> None:
         self._exports = exports
+        self._updates = of_updates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -45,6 +47,9 @@ class Intake:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self._exports.open()
+                await self._updates.open()
+            else:
+                await self._updates.close()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
@@ -52,6 +57,9 @@ class Intake:
     async def _answer(self, request: Request, answer: Answer) -> None:
         if request.method not in {"GET", "HEAD"}:
             await answer.say(405, "Only GET and HEAD are answered here.", {"allow": "GET, HEAD"})
+            return
+        if request.path.startswith(updates.PREFIX):
+            await self._update(request, answer)
             return
         named = model.digests(request.header(EXPORTS))
         if not named:
@@ -71,6 +79,22 @@ class Intake:
             await answer.say(404, "There is no such file.")
             return
         await self._send(place, request, answer)
+
+    async def _update(self, request: Request, answer: Answer) -> None:
+        found = await self._updates.answer(request.path, request.headers())
+        bodiless = request.method == "HEAD"
+        if not isinstance(found, assets.Sending):
+            await answer.whole(found.status, found.headers, b"" if bodiless else found.body)
+            return
+        pairs = [(name.encode(), value.encode()) for name, value in found.headers.items()]
+        if bodiless or found.data or found.path is None:
+            data = b"" if bodiless else found.data[found.begin : found.end]
+            await answer.whole(found.status, pairs, data)
+            return
+        with await asyncio.to_thread(found.path.open, "rb") as file:
+            await answer.start(found.status, pairs)
+            await _send_bytes(file, found.begin, found.end, answer)
+        await answer.end()
 
     async def _find(self, named: tuple[str, ...], request: Request) -> tuple[str, Found] | None:
         path = request.path.lstrip("/")
@@ -133,6 +157,14 @@ class Request:
         key = name.encode()
         return ",".join(value.decode("latin-1") for at, value in self._headers if at == key)
 
+    def headers(self) -> dict[str, str]:
+        """Return all headers, each joined as `header` has it."""
+        found: dict[str, str] = {}
+        for name, value in self._headers:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            found[key] = f"{found[key]},{text}" if key in found else text
+        return found
+
 
 class Answer:
     """Sends an answer."""
@@ -143,6 +175,15 @@ class Answer:
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
         pairs = [(name.encode(), value.encode()) for name, value in {**SECURITY, **headers}.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
+
+    async def start(self, status: int, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Begin an answer whose headers are complete."""
+        message = {"type": "http.response.start", "status": status, "headers": pairs}
+        await self._send(message)
+
+    async def whole(self, status: int, pairs: Iterable[tuple[bytes, bytes]], data: bytes) -> None:
+        await self.start(status, pairs)
+        await self.end(data)
 
     async def more(self, data: bytes) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": True})

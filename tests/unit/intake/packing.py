@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from shipway.intake.app import Intake
+from shipway.intake.boards import Boards
 from shipway.intake.exports import Exports
+from shipway.intake.sightings import Sightings
+from shipway.intake.updates import Updates
 from shipway.kit.blobs import Blobs
+from shipway.updates.files import Files
 
 
 def tar(path: pathlib.Path, files: Mapping[str, bytes]) -> pathlib.Path:
@@ -41,7 +45,9 @@ class Site:
         self.cache = folder / "cache"
         self.blobs = Blobs(folder / "artifacts")
         self.exports = Exports(self.cache, self.blobs, most_bytes=most_bytes)
-        self.app = Intake(self.exports)
+        boards, files = Boards(folder / "boards"), Files(folder / "files")
+        updates = Updates(boards, files, Sightings(folder / "own" / "sightings"))
+        self.app = Intake(self.exports, updates)
 
     async def add(self, files: Mapping[str, bytes]) -> str:
         archive = tar(self.folder / "export.tar", files)

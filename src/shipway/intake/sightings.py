@@ -1,0 +1,171 @@
+"""What requests tell of devices, written in batches off the hot path, for the worker to read.
+
+One JSON array a line, in files that only grow and are begun anew after a while. An installation's
+id is hashed with a salt that never leaves this process's folder. What failed where is remembered
+here too, over restarts: a device is never offered an update that failed on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import pathlib
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from shipway.kit import log
+from shipway.updates.model import Asked
+
+FLUSH_SECONDS = 1.0
+MOST_WAITING = 200_000
+"""Sightings beyond this are counted and dropped: a storm must not fill the memory."""
+MOST_FAILURES = 200_000
+LONGEST_FILE = 8 * 1024 * 1024
+MOST_FILES = 32
+"""Older files are removed: 256 MiB are enough for a worker that was away for long."""
+LONGEST_TEXT = 500
+
+ASKED, FETCHED = "a", "f"
+"""The first item of a line: a check for an update, or a download of a bundle."""
+
+_SCRUBBED = (
+    (re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"), "<email>"),
+    (re.compile(r"(?i)(bearer|token|password|secret|key)(\W{1,3})\S+"), r"\1\2<hidden>"),
+    (re.compile(r"\?[^\s\"')]+"), "?<query>"),
+    (re.compile(r"(?:/(?:var|data|users|home|private)/)\S*", re.IGNORECASE), "<path>"),
+    (re.compile(r"\d{6,}"), "<number>"),
+)
+
+_log = log.get("intake")
+
+Sighting = tuple[str, float, str, str, str, str, str, str, str, tuple[str, ...], str, str, int]
+
+
+class Sightings:
+    """Sightings that wait to be written, and the failures that were reported."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self._waiting: list[Sighting] = []
+        self._failures: OrderedDict[str, set[str]] = OrderedDict()
+        self._dropped = 0
+        self._salt = b""
+        self._file: pathlib.Path | None = None
+
+    def asked(self, app: str, channel: str, asked: Asked, offered: str) -> None:
+        """Remember a check for an update, and what was offered."""
+        if asked.failed and asked.client:
+            self._remember(asked.client, asked.failed)
+        self._add(
+            (ASKED, time.time(), app, channel, asked.platform, asked.runtime, asked.client,
+             asked.current, asked.embedded, asked.failed, asked.error, offered, 0)
+        )  # fmt: skip
+
+    def fetched(self, app: str, client: str, update: str, base: str, saved: int) -> None:
+        """Remember that a bundle was downloaded; ``saved`` bytes less than the whole."""
+        self._add((FETCHED, time.time(), app, "", "", "", client, base, "", (), "", update, saved))
+
+    def failed(self, client: str) -> Iterable[str]:
+        """Return the updates that failed on an installation."""
+        return self._failures.get(client, ()) if client else ()
+
+    async def open(self) -> None:
+        """Take up what an earlier process knew."""
+        await asyncio.to_thread(self._open)
+
+    async def keep_writing(self) -> None:
+        """Write what waits, for ever, and the rest when this is cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_SECONDS)
+                await self.flush()
+        finally:
+            self._write(self._waiting)
+            self._waiting = []
+
+    async def flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._dropped:
+            _log.warning("sightings.dropped", count=self._dropped)
+            self._dropped = 0
+        if waiting:
+            await asyncio.to_thread(self._write, waiting)
+
+    def _add(self, sighting: Sighting) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            self._dropped += 1
+        else:
+            self._waiting.append(sighting)
+
+    def _remember(self, client: str, failed: Iterable[str]) -> None:
+        known = self._failures.setdefault(client, set())
+        known.update(failed)
+        self._failures.move_to_end(client)
+        while len(self._failures) > MOST_FAILURES:
+            self._failures.popitem(last=False)
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        salt = self._folder.parent / "salt"
+        if not salt.exists():
+            salt.touch(mode=0o600)
+            salt.write_bytes(secrets.token_bytes(16))
+        self._salt = salt.read_bytes()
+        with contextlib.suppress(OSError), self._failures_file.open() as file:
+            for line in file:
+                with contextlib.suppress(ValueError):
+                    client, *failed = json.loads(line)
+                    self._remember(client, failed)
+
+    @property
+    def _failures_file(self) -> pathlib.Path:
+        return self._folder.parent / "failed.ndjson"
+
+    def _write(self, sightings: list[Sighting]) -> None:
+        """A disk that is full or away loses sightings; it does not stop the serving."""
+        try:
+            lines = "".join(f"{self._line(one)}\n" for one in sightings)
+            with self._current().open("a") as file:
+                file.write(lines)
+            failures = [[one[6], *one[9]] for one in sightings if one[9] and one[6]]
+            if failures:
+                with self._failures_file.open("a") as file:
+                    file.write("".join(f"{json.dumps(one)}\n" for one in failures))
+        except OSError as error:
+            _log.warning("sightings.lost", count=len(sightings), why=str(error))
+
+    def _line(self, sighting: Sighting) -> str:
+        kind, at, app, channel, platform, runtime, client, *rest = sighting
+        current, embedded, failed, error, offered, saved = rest
+        told = [kind, round(at, 3), app, channel, platform, runtime, self._hashed(str(client))]
+        return json.dumps([*told, current, embedded, failed, scrubbed(str(error)), offered, saved])
+
+    def _hashed(self, client: str) -> str:
+        if not client:
+            return ""
+        return hashlib.blake2b(client.encode(), key=self._salt, digest_size=12).hexdigest()
+
+    def _current(self) -> pathlib.Path:
+        if self._file is None or not self._file.exists() or _size(self._file) > LONGEST_FILE:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._folder / f"{time.time_ns():020d}.ndjson"
+            self._file.touch(mode=0o640)
+            for old in sorted(self._folder.glob("*.ndjson"))[:-MOST_FILES]:
+                old.unlink(missing_ok=True)
+        return self._file
+
+
+def scrubbed(text: str) -> str:
+    """Return a text without what may be personal, cut to a bounded length."""
+    for pattern, instead in _SCRUBBED:
+        text = pattern.sub(instead, text)
+    return "".join(c if c.isprintable() else " " for c in text)[:LONGEST_TEXT]
+
+
+def _size(path: pathlib.Path) -> int:
+    return path.stat().st_size

@@ -1,0 +1,262 @@
+"""What can be done about updates that are out: rollouts, rollbacks, channels, keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from collections.abc import Sequence
+
+from shipway.kit import clock, db, errors, ids
+from shipway.updates import manifests, model
+from shipway.updates.boards import Boards
+from shipway.updates.keys import Key, Keys
+from shipway.updates.records import Channel, Group, Offer, Records
+
+MOST_SIGNED = 500
+"""A new key signs so many of the newest manifests and directives."""
+
+
+class Changes:
+    """Changes of what is offered. Used by the worker, which alone can sign."""
+
+    def __init__(
+        self,
+        database: db.Database,
+        keys: Keys,
+        boards: Boards,
+        *,
+        now: clock.Clock = clock.now,
+    ) -> None:
+        self._db = database
+        self._keys = keys
+        self._boards = boards
+        self._now = now
+        self._records = Records(database)
+
+    async def share(self, group: str, per_mille: int) -> Group:
+        """Let an update reach more devices; all of them with 1000. A share never shrinks:
+        that is what `roll_back` is for."""
+        if not 0 <= per_mille <= model.WHOLE:
+            raise errors.Invalid(f"A share is 0 to {model.WHOLE} per mille, not {per_mille}.")
+        found = await self._records.group(group)
+        if found.state == "paused":
+            raise errors.Refused(
+                f"The rollout of {found.id} is paused", fix=f"`shipway update resume {found.id}`"
+            )
+        if per_mille < found.per_mille and found.state != "reverted":
+            raise errors.Refused(
+                f"{found.id} has reached {found.per_mille / 10:g} % already,"
+                " and nobody is moved back by a smaller share",
+                fix=f"`shipway update revert {found.id}` takes it back from everybody.",
+            )
+        await self._records.set_share(found.id, per_mille)
+        return await self._shown(found)
+
+    async def pause(self, group: str) -> Group:
+        """Let nobody new into a rollout. Who has the update keeps it."""
+        return await self._set(group, "rolling", "paused", "The rollout is paused.")
+
+    async def resume(self, group: str) -> Group:
+        return await self._set(group, "paused", "rolling", "The rollout goes on.")
+
+    async def roll_back(
+        self, app: str, branch: str, *, key: str, author: str, message: str = "", to: str = ""
+    ) -> Group:
+        """Take back the newest update of a branch. Returns the group that takes its place.
+
+        Each line gets what it had before, under a new id, or the way back to the embedded update
+        when there is nothing before. ``to`` names a group, or is ``embedded``. A device takes
+        only what is newer than what it runs, so nothing old is ever served again.
+        """
+        async with self._db.transaction():
+            await self._records.lock(app, "")
+            if (made := await self._records.group_of_key(key)) is None:
+                made = await self._take_back(app, branch, key, author, message, to)
+        await self._boards.refresh(app, branch=branch)
+        return made
+
+    async def roll_back_release(
+        self, app: str, branch: str, release: str, *, key: str, author: str, message: str = ""
+    ) -> Group | None:
+        """Bring a branch back to the update of a release. None when that is what it offers."""
+        newest = await self._records.newest(app, branch)
+        target = await self._records.group_of_release(app, branch, release)
+        if newest is None or (target and (await self._origin(newest)).id == target.id):
+            return None
+        to = target.id if target else "embedded"
+        return await self.roll_back(app, branch, key=key, author=author, message=message, to=to)
+
+    async def change_channel(
+        self,
+        app: str,
+        name: str,
+        *,
+        paused: bool | None = None,
+        pinned: str | None = None,
+        branch: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> Channel:
+        """Pause a channel, pin it to a group ("" unpins) or point it at another branch."""
+        channel = await self._records.channel(app, name)
+        changed = dataclasses.replace(
+            channel,
+            paused=channel.paused if paused is None else paused,
+            branch=branch or channel.branch,
+            pinned=channel.pinned if pinned is None else await self._pin(app, pinned),
+            headers=channel.headers if headers is None else headers,
+        )
+        if changed.branch not in {one.name for one in await self._records.channels(app)}:
+            raise errors.NotFound(f"{app} has no branch {branch[:100]}.")
+        await self._records.change_channel(changed)
+        await self._boards.refresh(app)
+        return changed
+
+    async def create_key(self, app: str, id: str) -> Key:  # noqa: A002 -- the key's own
+        made = await self._keys.create(app, id)
+        return await self._sign_all(made)
+
+    async def rotate_key(self, app: str) -> Key:
+        """Make another key and have it sign what is offered. The older ones go on signing, for
+        builds that hold their certificates."""
+        made = await self._keys.rotate(app)
+        return await self._sign_all(made)
+
+    async def retire_key(self, app: str, id: str) -> None:  # noqa: A002 -- the key's own
+        await self._keys.retire(app, id)
+        await self._boards.refresh(app)
+
+    async def _set(self, group: str, was: str, state: str, sentence: str) -> Group:
+        found = await self._records.group(group)
+        if found.state != was:
+            raise errors.Conflict(f"{found.id} is {found.state}, not {was}.")
+        assert state in {"rolling", "paused"}
+        await self._records.set_state(
+            found.id, "paused" if state == "paused" else "rolling", sentence
+        )
+        return await self._shown(found)
+
+    async def _shown(self, group: Group) -> Group:
+        await self._boards.refresh(group.app, branch=group.branch)
+        return await self._records.group(group.id)
+
+    async def _take_back(
+        self, app: str, branch: str, key: str, author: str, message: str, to: str
+    ) -> Group:
+        newest = await self._records.newest(app, branch)
+        if newest is None:
+            raise errors.Refused(f"{branch} of {app} offers no update that could be taken back")
+        if newest.kind == "embedded" and not to:
+            raise errors.Refused(f"{branch} of {app} is back at the embedded update already")
+        target = await self._records.group(to) if to and to != "embedded" else None
+        sources = {
+            line: await self._source(newest, target, line, to)
+            for line in await self._lines(newest, target)
+        }
+        # What this is a copy of: rolling back from here goes to what was before *that*.
+        source = max(
+            [await self._records.group(s.group) for s in sources.values() if s and s.assets],
+            key=lambda one: one.number,
+            default=None,
+        )
+        group = self._group(newest, source, key=key, author=author, message=message)
+        offers = [await self._copy(group, line, source) for line, source in sources.items()]
+        if not target or target.number < newest.number:
+            await self._records.set_state(newest.id, "reverted", f"Taken back by {author}.")
+        await self._records.add(group, offers)
+        return await self._records.group(group.id)
+
+    async def _lines(self, newest: Group, target: Group | None) -> Sequence[tuple[str, str]]:
+        groups = [newest, *([target] if target else [])]
+        offers = [offer for group in groups for offer in await self._records.offers(group.id)]
+        return list(dict.fromkeys((offer.platform, offer.runtime) for offer in offers))
+
+    async def _source(
+        self, newest: Group, target: Group | None, line: tuple[str, str], to: str
+    ) -> Offer | None:
+        """Return what a line goes back to; None stands for the embedded update."""
+        if target:
+            offers = await self._records.offers(target.id)
+            return next((o for o in offers if (o.platform, o.runtime) == line), None)
+        if to == "embedded":
+            return None
+        origin = await self._origin(newest)
+        return await self._records.before(newest.app, newest.branch, line, origin.number)
+
+    async def _origin(self, group: Group) -> Group:
+        """Return the group whose contents a republished one has."""
+        while group.source:
+            group = await self._records.group(group.source)
+        return group
+
+    async def _copy(self, group: Group, line: tuple[str, str], source: Offer | None) -> Offer:
+        """Return a line's entry under a new id and time."""
+        latest = await self._records.latest_created(group.app, *line)
+        created = model.next_created(model.milliseconds(self._now()), latest=[latest])
+        update = str(uuid.uuid4())
+        offer = Offer(
+            id=update,
+            group=group.id,
+            app=group.app,
+            branch=group.branch,
+            platform=line[0],
+            runtime=line[1],
+            kind="embedded",
+            created=created,
+            signed=model.Signed(body=manifests.back_to_embedded(created)),
+        )
+        if source and source.kind == "update":
+            text = renewed(source.signed.body, id=update, created=created, group=group)
+            offer = dataclasses.replace(
+                source,
+                id=update,
+                group=group.id,
+                branch=group.branch,
+                created=created,
+                signed=model.Signed(body=text),
+            )
+        signed = await self._keys.sign(group.app, offer.signed.body)
+        return dataclasses.replace(offer, signed=signed)
+
+    def _group(
+        self, newest: Group, source: Group | None, *, key: str, author: str, message: str
+    ) -> Group:
+        aim = f"update {source.id}" if source else "the embedded update"
+        return dataclasses.replace(
+            source or newest,
+            id=ids.new("upd"),
+            branch=newest.branch,
+            key=key,
+            kind="republish" if source else "embedded",
+            message=message or f"Back to {aim}",
+            author=author,
+            per_mille=model.WHOLE,
+            state="whole",
+            source=source.id if source else None,
+            size=source.size if source else 0,
+            sentence=f"{newest.id} was taken back: {newest.branch} offers {aim}.",
+            created=self._now(),
+        )
+
+    async def _pin(self, app: str, group: str) -> str | None:
+        if not group:
+            return None
+        found = await self._records.group(group)
+        if found.app != app:
+            raise errors.NotFound(f"{app} has no update {group[:100]}.")
+        return found.id
+
+    async def _sign_all(self, key: Key) -> Key:
+        for entry, body in await self._records.unsigned_by(key.app, key.id, most=MOST_SIGNED):
+            made = await self._keys.signature(key, body.encode())
+            await self._records.add_signature(entry, key.id, made)
+        await self._boards.refresh(key.app)
+        return key
+
+
+def renewed(body: str, *, id: str, created: int, group: Group) -> str:  # noqa: A002 -- the update's own
+    """Return a manifest under another id, time and group. Its assets stay as they are."""
+    found = json.loads(body)
+    found["id"], found["createdAt"] = id, model.timestamp(created)
+    found["metadata"] = {**found["metadata"], "branch": group.branch, "group": group.id}
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))

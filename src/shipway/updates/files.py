@@ -1,0 +1,95 @@
+"""The public files of updates: assets and patches, each by its SHA-256, with compressed copies.
+
+They stand apart from the artifacts: whatever is in this folder may be asked for by anybody.
+Nothing here is the only copy; an asset can be taken from its export again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import pathlib
+import re
+import uuid
+from collections.abc import Iterable
+
+import brotli
+import zstandard
+
+ENCODINGS = {"zstd": ".zst", "br": ".br", "gzip": ".gz"}
+"""Content encodings that assets are kept in, by preference, with the ending of the copy."""
+
+WORTH_IT = 512
+"""Smaller files fit into a packet as they are."""
+
+COMPRESSED_ALREADY = {"png", "jpg", "jpeg", "gif", "webp", "mp3", "mp4", "m4a", "woff2", "zip"}
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Files:
+    """A folder of files by SHA-256. Adding one again changes nothing."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def path(self, sha256: str, encoding: str = "") -> pathlib.Path:
+        """Return where a file stands, or its copy in an encoding, whether or not it is there."""
+        if not SHA256.fullmatch(sha256):
+            raise ValueError(sha256)
+        return self.folder / sha256[:2] / f"{sha256}{ENCODINGS.get(encoding, '')}"
+
+    async def add(self, source: pathlib.Path, sha256: str, ending: str) -> None:
+        """Keep a file, compressed as well where that makes it smaller."""
+        await asyncio.to_thread(self._add, source, sha256, ending)
+
+    async def remove(self, sha256s: Iterable[str]) -> None:
+        await asyncio.to_thread(self._remove, tuple(sha256s))
+
+    def size(self, sha256: str) -> int:
+        """Return the bytes of a file and its copies."""
+        paths = (self.path(sha256, encoding) for encoding in ("", *ENCODINGS))
+        return sum(path.stat().st_size for path in paths if path.exists())
+
+    def all(self) -> set[str]:
+        """Return the names of all files."""
+        names = (path.name for path in self.folder.glob("??/*"))
+        return {name for name in names if SHA256.fullmatch(name)}
+
+    def _add(self, source: pathlib.Path, sha256: str, ending: str) -> None:
+        target = self.path(sha256)
+        if target.exists():
+            return
+        data = source.read_bytes()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if len(data) >= WORTH_IT and ending not in COMPRESSED_ALREADY:
+            for encoding, packed in compressed(data).items():
+                if len(packed) < len(data) * 0.95:
+                    _write(self.path(sha256, encoding), packed)
+        # Last: what is there has its copies.
+        _write(target, data)
+
+    def _remove(self, sha256s: tuple[str, ...]) -> None:
+        for sha256 in sha256s:
+            for encoding in ("", *ENCODINGS):
+                self.path(sha256, encoding).unlink(missing_ok=True)
+
+
+def compressed(data: bytes) -> dict[str, bytes]:
+    """Return the data in every encoding, each at a level that is near its best for its time."""
+    return {
+        "zstd": zstandard.ZstdCompressor(level=19).compress(data),
+        "br": brotli.compress(data, quality=9),
+        "gzip": gzip.compress(data, 9, mtime=0),
+    }
+
+
+def _write(target: pathlib.Path, data: bytes) -> None:
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.chmod(0o644)
+    draft.replace(target)
