@@ -13,12 +13,15 @@ SHARE_OF_MEMORY = 0.75
 
 
 class Room:
-    """Cores and memory that are lent to steps, first come, first served."""
+    """Cores and memory that are lent to steps, first come, first served.
+
+    ``most`` is how many bytes there are when nobody has any.
+    """
 
     def __init__(self, cores: int, memory: int) -> None:
         self._cores = max(cores, 1)
         self._memory = memory
-        self._most = memory
+        self.most = memory
         self._changed = asyncio.Condition()
         self._queue: list[object] = []
 
@@ -33,7 +36,7 @@ class Room:
 
         Who wants more than there is takes all of it.
         """
-        wanted = min(memory, self._most)
+        wanted = min(memory, self.most)
         await self._take(wanted)
         try:
             yield

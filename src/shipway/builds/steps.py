@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import secrets
 import shlex
 import tempfile
 import time
@@ -114,6 +113,9 @@ class Builder:
         """Remove the workspaces of a run, and dependencies that nobody uses any more."""
         owner = workspace.owner(app)
         await self._keeper.remove(owner, f"runs/{run}")
+        for step in await self._runs.steps(run):
+            if step.state is not State.SUCCEEDED:
+                await self._keeper.remove(owner, workspace.install_folder(run, step.name))
         for folder in await self._results.give_up_stale(app):
             await self._keeper.remove(owner, folder)
 
@@ -164,8 +166,8 @@ class Builder:
         place = Workspace(
             run=run.id,
             step=step,
-            attempt=secrets.token_hex(4),
             trusted=run.is_trusted,
+            memory=self._room.most,
             needs=seen.needs,
             paths=tuple(seen.inputs),
         )
@@ -193,6 +195,8 @@ class Builder:
     ) -> boxed.Result:
         """Run the task and return what it has left. Raises `errors.Failed` when it fails."""
         owner, step = workspace.owner(run.app), place.step
+        await self._keeper.run(place.nothing(run.app))
+        await self._keeper.remove(owner, place.folder)
         for path, data in place.files.items():
             await self._keeper.write(owner, path, data, mode=0o644)
         last: list[str] = []

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from shipway.builds import boxed
+from shipway.builds import boxed, model
 from shipway.builds.kept import Result
 from shipway.builds.model import BuildStep, StepKind
 from shipway.runtime.model import Kind, Owner, Sandbox, Task
@@ -72,17 +72,19 @@ def commit_folder(run: str) -> str:
     return f"runs/{run}/commit"
 
 
+def install_folder(run: str, name: str) -> str:
+    """Return the folder of an install. It outlives its run: other runs mount what it has made."""
+    return f"installs/{model.slug(name)}-{run}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """The folders of one attempt at a step; ``attempt`` tells it from the others.
-
-    An install's folder outlives its run: other runs mount what it has made.
-    """
+    """The folders of a step of a run. ``memory`` is how many bytes the machine can give at most."""
 
     run: str
     step: BuildStep
-    attempt: str
     trusted: bool
+    memory: int = 4 * GIB
     needs: tuple[Result, ...] = ()
     paths: tuple[str, ...] = field(default=())
     """The paths of the commit that the step sees."""
@@ -90,8 +92,8 @@ class Workspace:
     @property
     def folder(self) -> str:
         if self.step.kind in _FETCHES:
-            return f"installs/{self.step.slug}-{self.attempt}"
-        return f"runs/{self.run}/{self.step.slug}-{self.attempt}"
+            return install_folder(self.run, self.step.name)
+        return f"runs/{self.run}/{self.step.slug}"
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -106,12 +108,20 @@ class Workspace:
         """Return the path, in the owner's folder, of a file that the task leaves."""
         return f"{self.folder}/out/{name}"
 
+    def nothing(self, app: str) -> Task:
+        """Return a task that does nothing but end what a killed worker has left of the step."""
+        return Task(owner=owner(app), argv=("/bin/true",), key=self._key, sandbox=Sandbox())
+
+    @property
+    def _key(self) -> str:
+        return f"{self.run}.{self.step.slug}"
+
     def task(self, app: str) -> Task:
         """Return the step as a task of the keeper."""
         return Task(
             owner=owner(app),
             argv=boxed.ARGV,
-            key=f"{self.run}.{self.step.slug}",
+            key=self._key,
             env=self._environment(),
             cwd="src",
             timeout=self.step.timeout,
@@ -132,7 +142,7 @@ class Workspace:
             writable=tuple(writable),
             mounted_as={**readable, **writable},
             network=self.step.network,
-            memory_bytes=MEMORY.get(self.step.kind, 2 * GIB),
+            memory_bytes=min(MEMORY.get(self.step.kind, 2 * GIB), self.memory),
             processes=PROCESSES,
         )
 

@@ -365,6 +365,20 @@ async def test_a_wrong_entry_is_found_before_anything_starts(site: Site) -> None
         await site.builder.perform(run, "wrong", commit, wanted)
 
 
+async def test_cleaning_up_removes_an_install_that_did_not_succeed(bench: Bench) -> None:
+    install = BuildStep(
+        name="install it",
+        kind=StepKind.INSTALL,
+        argv=("sh", "-c", "mkdir deps; exit 1"),
+        inputs=("api",),
+    )
+    await bench.fails(install)
+    left = bench.site.home / "owners" / "build.app" / "installs" / f"install-it-{bench.run}"
+    assert left.exists()
+    await bench.site.builder.clean_up(bench.run, "app")
+    assert not left.exists()
+
+
 async def test_cleaning_up_leaves_what_others_use(bench: Bench) -> None:
     install = BuildStep(
         name="install it", kind=StepKind.INSTALL, argv=("mkdir", "deps"), inputs=("api",)

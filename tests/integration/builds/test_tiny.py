@@ -41,7 +41,8 @@ async def says_what_it_is(site: Site, run: str, commit: str) -> None:
     assert set(artifacts) == {"sources", "server", "migrations"}
     with tarfile.open(await site.store.path(artifacts["migrations"])) as archive:
         assert archive.getnames() == ["migrations", "migrations/0001_notes.sql"]
-    server = await site.artifacts.get(artifacts["server"])
+    (server,) = (found for found in await site.artifacts.of(run) if found.name == "server")
+    assert (await site.artifacts.get(server.digest)).digest == artifacts["server"]
     assert (server.commit, server.provenance["step"]) == (commit, "server")
     assert server.size > 10_000
     assert server.provenance["tools"]["shiv"] == "1.0.8"  # type: ignore[index]

@@ -26,7 +26,7 @@ INSTALLED = kept.Result(
 
 
 def place(step: BuildStep = STEP, **changes: Any) -> Workspace:
-    whole: dict[str, Any] = {"run": "run_1", "step": step, "attempt": "ab", "trusted": True}
+    whole: dict[str, Any] = {"run": "run_1", "step": step, "trusted": True}
     return Workspace(**(whole | changes))
 
 
@@ -48,11 +48,16 @@ def test_the_sources_and_what_was_installed_are_read_only() -> None:
     made = sandbox(needs=(INSTALLED,))
     assert set(made.readable) == {
         "runs/run_1/commit",
-        "runs/run_1/test-api-ab/run",
+        "runs/run_1/test-api/run",
         "installs/install-api-1/src/api/.venv",
     }
     assert made.mounted_as["installs/install-api-1/src/api/.venv"] == "src/api/.venv"
-    assert all(path.startswith("runs/run_1/test-api-ab/") for path in made.writable)
+    assert all(path.startswith("runs/run_1/test-api/") for path in made.writable)
+
+
+def test_a_step_gets_no_more_memory_than_the_machine_can_give() -> None:
+    assert sandbox().memory_bytes == workspace.MEMORY[StepKind.TEST]
+    assert sandbox(memory=1000).memory_bytes == 1000
 
 
 def test_a_test_has_no_network_and_no_caches() -> None:
