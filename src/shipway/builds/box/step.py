@@ -18,7 +18,7 @@ def main() -> int:
     program.adopt_orphans()
     try:
         outcome = recipes.perform(recipes.read_spec(sys.stdin.read()))
-    except program.StepFailed as error:
+    except (program.StepFailed, OSError) as error:  # OSError: no space, or a path in the way
         program.say(str(error))
         _leave({"sentence": str(error)})
         return 1
