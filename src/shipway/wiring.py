@@ -43,6 +43,7 @@ from shipway.runtime.drivers.socket import SocketKeeper
 from shipway.runtime.instances import Instances
 from shipway.runtime.model import Kind, Owner, Service
 from shipway.runtime.port import Keeper
+from shipway.updates.office import Office
 from shipway.workflows import names
 from shipway.workflows.deliver import deliver
 from shipway.workflows.delivering import Delivering
@@ -55,6 +56,7 @@ from shipway.workflows.promoting import Promoting, Promotion
 from shipway.workflows.requests import Requests
 from shipway.workflows.roll_back import roll_back
 from shipway.workflows.traffic import Traffic
+from shipway.workflows.updating import Updating
 
 READY_SECONDS = 60.0
 EDGE_GRACE = 60.0
@@ -129,6 +131,12 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
             services=keeper(settings),
             channels=Channels(database, Vault.at(settings.home)),
             outbox=Outbox(database),
+            updates=Office.of(
+                database,
+                blobs.Blobs(settings.home / "artifacts"),
+                Vault.at(settings.home),
+                settings.home,
+            ),
             requests=Requests(database, sources, remote),
         )
     finally:
@@ -253,6 +261,7 @@ def _platform(settings: Settings, database: db.Database, vault: Vault, edge: Env
         migrations=Migrations(machine, database, clusters),
         traffic=Traffic(Steering(database, edge), edge, settings.home / "ca" / "ca.pem"),
         outbox=Outbox(database),
+        updates=Office.of(database, store, vault, home, external=settings.update_signer),
     )
 
 
@@ -299,6 +308,12 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
     async def move_up(request: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(await promote(Promotion(**request), promoting))
 
+    updating = Updating(platform)
+
+    async def change_updates(request: Mapping[str, Any]) -> dict[str, Any]:
+        return asdict(await updating.perform(request["change"]))
+
+    engine.register(names.UPDATE, change_updates)
     engine.register(names.DELIVER, run)
     engine.register(names.DEPLOY, enter)
     engine.register(names.ROLL_BACK, take_back)

@@ -19,6 +19,9 @@ from shipway.workflows import deploying, requests, starting
 HOUSEKEEPING_SECONDS = 30.0
 """How often warm releases are looked at, and whether every instance is where it should be."""
 
+UPDATES_SECONDS = 10.0
+"""How often updates are looked at; an update that fails on devices is halted so soon."""
+
 _log = log.get("worker")
 
 
@@ -28,6 +31,7 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
         chores = (
             lambda: _obey_interrupts(parts),
             lambda: _keep_house(parts),
+            lambda: _keep_updates(parts),
             parts.courier.deliver,
         )
         async with parts.engine.running():
@@ -68,6 +72,13 @@ async def _keep_house(parts: wiring.Worker) -> None:
         await deploying.retire_cooled(parts.platform)
         await starting.mend(parts.platform)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def _keep_updates(parts: wiring.Worker) -> None:
+    """Learn what updates do on devices, halt what fails there, and make patches."""
+    while True:
+        await parts.platform.updates.keep_house()
+        await asyncio.sleep(UPDATES_SECONDS)
 
 
 async def main() -> None:

@@ -27,8 +27,10 @@ from shipway.environments.vault import Vault
 from shipway.health.channels import Channels
 from shipway.health.outbox import Outbox
 from shipway.kit import db, durable, settings
+from shipway.kit.blobs import Blobs
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime.model import Address, Kind, Observed, Owner
+from shipway.updates.office import Office
 from shipway.workflows.front import ApiPlatform
 from shipway.workflows.requests import Requests
 
@@ -130,6 +132,7 @@ def parts(database: db.Database, home: pathlib.Path, **given: Any) -> Parts:
         services=machine,
         channels=Channels(database, vault),
         outbox=Outbox(database),
+        updates=Office.of(database, Blobs(home / "artifacts"), vault, home),
         requests=Requests(database, sources, remote),
     )
     return Parts(platform, remote, machine)

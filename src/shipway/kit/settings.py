@@ -50,6 +50,10 @@ class Settings(pydantic_settings.BaseSettings):
     warm_seconds: int = 3600
     """How long the release before stays running, for a rollback in an instant."""
 
+    update_signer: tuple[str, ...] = ()
+    """A command that signs updates with keys kept elsewhere: it is given the key's id, reads the
+    bytes and writes the signature in base64."""
+
     @property
     def database_url(self) -> str:
         """Shipway's own PostgreSQL, by Unix socket."""

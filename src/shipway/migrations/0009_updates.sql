@@ -144,3 +144,16 @@ create table updates.consumed (
     file  text primary key,
     bytes bigint not null
 );
+
+-- What people ask the worker to do about updates.
+create table updates.changes (
+    id        text primary key,
+    app       text not null,
+    action    text not null,
+    arguments jsonb not null,
+    by        text not null,
+    state     text not null default 'waiting' check (state in ('waiting', 'done', 'refused')),
+    sentence  text not null default '',
+    about     text not null default '',
+    created   timestamptz not null default now()
+);

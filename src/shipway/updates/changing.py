@@ -87,6 +87,21 @@ class Changes:
         to = target.id if target else "embedded"
         return await self.roll_back(app, branch, key=key, author=author, message=message, to=to)
 
+    async def withdraw(self, group: str, *, key: str, author: str, message: str) -> Group | None:
+        """Take back one update: nothing of it is offered any more, and who has it gets what was
+        before. None when nobody had been offered it."""
+        found = await self._records.group(group)
+        newest = await self._records.newest(found.app, found.branch)
+        if found.state == "reverted":
+            return None
+        if found.per_mille and newest and newest.id == found.id:
+            return await self.roll_back(
+                found.app, found.branch, key=key, author=author, message=message
+            )
+        await self._records.set_state(found.id, "reverted", message)
+        await self._boards.refresh(found.app, branch=found.branch)
+        return None
+
     async def change_channel(
         self,
         app: str,

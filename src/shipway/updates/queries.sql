@@ -160,3 +160,43 @@ select id, body, signatures from updates.entries
 update updates.entries
    set signatures = signatures || jsonb_build_object(%(key)s::text, %(signature)s::text)
  where id = %(id)s;
+
+-- add_change --
+insert into updates.changes (id, app, action, arguments, by)
+values (%(id)s, %(app)s, %(action)s, %(arguments)s, %(by)s)
+returning *;
+
+-- change --
+select * from updates.changes where id = %(id)s;
+
+-- end_change --
+update updates.changes set state = %(state)s, sentence = %(sentence)s, about = %(about)s
+ where id = %(id)s and state = 'waiting';
+
+-- waiting_changes --
+select * from updates.changes where state = 'waiting' order by created;
+
+-- rolling --
+select * from updates.groups where state in ('rolling') and per_mille > 0 order by number;
+
+-- kept_entries --
+-- What must stay: the newest of each line, everything younger than the safety time, what a channel
+-- is pinned to, and what a copy is of.
+select e.id, e.assets, e.launch, e.export, (
+           age <= %(most)s or g.created > %(safe)s
+           or exists (select 1 from updates.channels c where c.app = e.app and c.pinned = g.id)
+       ) as kept
+  from (
+       select *, row_number() over (partition by app, branch, platform, runtime
+                                        order by created desc) as age
+         from updates.entries
+       ) as e join updates.groups g on g.id = e."group";
+
+-- embedded_launches --
+select launch from updates.store_builds where launch <> '';
+
+-- patch_files --
+select app, base, target, file, offered from updates.patches where file <> '';
+
+-- drop_patch --
+delete from updates.patches where app = %(app)s and base = %(base)s and target = %(target)s;

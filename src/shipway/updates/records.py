@@ -76,6 +76,21 @@ class Channel:
     asset_headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a person asked the worker to do. ``about`` is the group or key that came of it."""
+
+    id: str
+    app: str
+    action: str
+    arguments: Mapping[str, Any]
+    by: str
+    state: Literal["waiting", "done", "refused"]
+    sentence: str
+    about: str
+    created: datetime.datetime
+
+
 class Records:
     """The tables of updates. `Publisher` and `Changes` hold the rules."""
 
@@ -215,6 +230,38 @@ class Records:
 
     async def add_signature(self, entry: str, key: str, signature: str) -> None:
         await self._db.run(_SQL["sign_entry"], id=entry, key=key, signature=signature)
+
+    async def ask(self, app: str, action: str, arguments: Mapping[str, Any], by: str) -> Change:
+        """Record what a person asks for."""
+        row = await self._db.row(
+            _SQL["add_change"],
+            id=ids.new("uch"),
+            app=app,
+            action=action,
+            arguments=db.json(dict(arguments)),
+            by=by,
+        )
+        assert row
+        return Change(**row)
+
+    async def change(self, name: str) -> Change:
+        """Return what was asked for. Raises `errors.NotFound`."""
+        row = await self._db.row(_SQL["change"], id=name)
+        if row is None:
+            raise errors.NotFound(f"Nobody asked for {name[:100]}.")
+        return Change(**row)
+
+    async def waiting_changes(self) -> Sequence[Change]:
+        return [Change(**row) for row in await self._db.rows(_SQL["waiting_changes"])]
+
+    async def end_change(
+        self, name: str, state: Literal["done", "refused"], sentence: str, about: str = ""
+    ) -> None:
+        await self._db.run(_SQL["end_change"], id=name, state=state, sentence=sentence, about=about)
+
+    async def rolling(self) -> Sequence[Group]:
+        """Return the groups whose rollout has begun and not ended."""
+        return [Group(**row) for row in await self._db.rows(_SQL["rolling"])]
 
     async def put_fingerprint(
         self, app: str, platform: str, hash_: str, sources: Sequence[Source]

@@ -16,6 +16,7 @@ async def deploy(deployment: str, do: Deploying) -> Outcome:
         await do.start(way)
         await do.wait_until_ready(way)
         await do.join_traffic(way)
+        await do.publish_update(way)
         for stage in way.stages:
             await do.shift(stage, way)
         await do.verify(way)

@@ -11,7 +11,7 @@ from shipway.kit import clock, durable, errors
 from shipway.releases import model
 from shipway.releases.model import Deployment
 from shipway.runtime.unpacked import Prepared
-from shipway.workflows import entering, names, proving, starting, telling
+from shipway.workflows import entering, names, proving, starting, telling, updating
 from shipway.workflows.approving import Approving
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.outcome import Outcome
@@ -139,11 +139,26 @@ class Deploying:
         await starting.join_traffic(self._on, entry)
 
     @durable.step
+    async def publish_update(self, way: Way) -> None:
+        """Put the client's update on the channel; the shares of the rollout are its shares too."""
+        entry = await entry_of(self._on, way.deployment)
+        if sentence := await updating.publish(self._on, entry):
+            await self._say(entry, sentence)
+
+    @durable.step
+    async def take_back_update(self, way: Way) -> None:
+        """Have devices go back with the server."""
+        entry = await entry_of(self._on, way.deployment)
+        if sentence := await updating.take_back(self._on, entry):
+            await self._say(entry, sentence)
+
+    @durable.step
     async def shift(self, stage: Stage, way: Way) -> None:
         """Give the release its share of the traffic."""
         on, entry = self._on, await entry_of(self._on, way.deployment)
         parts = await entering.parts_after(on, entry, stage.per_mille)
         await on.traffic.share(entry.site, parts)
+        await updating.share(on, entry, stage.per_mille)
         await on.deployments.reach_stage(way.deployment, stage.index + 1)
         await self._say(
             entry, f"{entry.release.version} has {stage.per_mille / 10:g} % of the traffic."
@@ -193,6 +208,7 @@ class Deploying:
             return Outcome(good=True, sentence=f"{live.sentence} But then: {why}")
         parts = [(await entry_of(on, live.id)).part(1000)] if live else []
         await on.traffic.share(entry.site, parts)
+        await updating.withdraw(on, entry, why)
         if entry.deployment.served_by == deployment:
             await take_down(on, entry.app, entry.environment, deployment)
         kept = f"keeps {live.version}" if live else "has no release"

@@ -9,6 +9,7 @@ from shipway import appfile
 from shipway.appfile.model import Product
 from shipway.environments import policy
 from shipway.releases.model import Deployment, Release
+from shipway.updates.model import PLATFORMS
 from shipway.workflows.platform import Platform
 from shipway.workflows.traffic import Part, Site
 
@@ -76,6 +77,7 @@ def site_of(product: Product, app: str, environment: str) -> Site:
             *((route.host, route.to) for route in file.routes),
         ),
         policy=policy.for_product(product, environment).policy,
+        has_updates=bool(product.client and set(product.client.platforms) & set(PLATFORMS)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ from shipway.kit.settings import Settings
 from shipway.releases.model import Deployment
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime.model import Address, Observed
+from shipway.updates.office import Office
+from shipway.updates.records import Change
 
 
 class Requests(Protocol):
@@ -44,6 +46,10 @@ class Requests(Protocol):
     async def roll_back(
         self, app: str, environment: str, to: str, caller: Caller, reason: str
     ) -> Deployment: ...
+
+    async def change_updates(
+        self, app: str, action: str, arguments: Mapping[str, Any], caller: Caller
+    ) -> Change: ...
 
 
 class Instance(Protocol):
@@ -94,4 +100,5 @@ class ApiPlatform:
     services: Services
     channels: Channels
     outbox: Outbox
+    updates: Office
     requests: Requests

@@ -6,6 +6,7 @@ from shipway.kit import durable
 from shipway.releases.model import Deployment
 
 DELIVER, DEPLOY, ROLL_BACK, PROMOTE = "deliver", "deploy", "roll_back", "promote"
+UPDATE = "update"
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
@@ -14,7 +15,10 @@ ENVIRONMENTS = durable.Queue(name="environments", one_per_lane=True, look_second
 PROMOTIONS = durable.Queue(name="promotions")
 """Releases that wait for approval: any number, and none holds an environment."""
 
-QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS)
+UPDATES = durable.Queue(name="updates", one_per_lane=True, look_seconds=0.1)
+"""What people ask for about updates: one at a time for each app. Taking one back must not wait."""
+
+QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES)
 
 STAGING, PRODUCTION = DEPLOYED = "staging", "production"
 """The environments that Shipway deploys to; development is on people's own machines."""
@@ -35,6 +39,12 @@ def promotion(app: str, release: str, environment: str) -> durable.Start:
 
 def promotion_id(release: str, environment: str) -> str:
     return f"promote:{release}:{environment}"
+
+
+def update(app: str, change: str) -> durable.Start:
+    return durable.Start(
+        workflow=UPDATE, id=change, request={"change": change}, queue=UPDATES.name, lane=app
+    )
 
 
 def deployment(asked: Deployment) -> durable.Start:

@@ -19,6 +19,7 @@ from shipway.kit.blobs import Blobs
 from shipway.kit.settings import Settings
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime.instances import Instances
+from shipway.updates.office import Office
 from shipway.workflows.traffic import Traffic
 
 
@@ -43,3 +44,4 @@ class Platform:
     migrations: Migrations
     traffic: Traffic
     outbox: Outbox
+    updates: Office

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shipway.access.approvals import Approvals
 from shipway.access.model import Action, Caller
@@ -15,6 +16,7 @@ from shipway.kit import db, durable, errors, ids
 from shipway.releases import model as releases
 from shipway.releases.model import Deployment, Release
 from shipway.releases.records import Deployments, Releases
+from shipway.updates.records import Change, Records
 from shipway.workflows import names
 from shipway.workflows.approving import Approving
 
@@ -36,6 +38,7 @@ class Requests:
         self._approving = Approving(self._apps, self._approvals, People(database))
         self._releases = Releases(database)
         self._deployments = Deployments(database)
+        self._updates = Records(database)
 
     async def pushes_arrived(self, app: str, by: str) -> list[Run]:
         """Start a run for every branch whose commit is not on record yet.
@@ -67,6 +70,8 @@ class Requests:
             asked = await self._deployments.list(app.name, states=("waiting", "running"))
             for deployment in asked:
                 await self._remote.start(names.deployment(deployment))
+        for change in await self._updates.waiting_changes():
+            await self._remote.start(names.update(change.app, change.id))
 
     async def cancel(self, run: str, caller: Caller) -> str:
         """Cancel a run: the step that it is in ends at once. Returns a sentence."""
@@ -120,6 +125,15 @@ class Requests:
         target = releases.rollback_target(live, history, to=to)
         release = await self._releases.get(target.release)
         return await self._ask(release, environment, "rollback", caller, reason)
+
+    async def change_updates(
+        self, app: str, action: str, arguments: Mapping[str, Any], caller: Caller
+    ) -> Change:
+        """Ask the worker for something about updates: it alone can sign."""
+        caller.must(Action.DEPLOY, str(arguments.get("environment", names.PRODUCTION)))
+        asked = await self._updates.ask(app, action, arguments, caller.person)
+        await self._remote.start(names.update(app, asked.id))
+        return asked
 
     async def _ask(
         self,

@@ -18,6 +18,7 @@ async def roll_back(deployment: str, do: Deploying) -> Outcome:
             await do.join_traffic(way)
         for stage in way.stages:
             await do.shift(stage, way)
+        await do.take_back_update(way)
         await do.verify(way)
         outcome = await do.settle(way)
         await do.retire_the_cooled()

@@ -16,6 +16,8 @@ API = "shipway.api"
 EXPORTS = "x-shipway-exports"
 """The edge tells intake which web exports to serve: the release's, then older ones for the
 assets of pages that are still open."""
+UPDATES = "x-shipway-updates"
+"""The edge tells intake whose updates a host offers: ``<app>/<channel>``."""
 
 HEALTHY_SECONDS = 30.0
 QUIET_SECONDS = 30.0
@@ -31,6 +33,8 @@ class Site:
     hosts: tuple[tuple[str, str], ...]
     """Each host, and what answers there: ``client`` or ``server``."""
     policy: Policy
+    has_updates: bool = False
+    """Whether devices come to the domain for updates: the app has a native client."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,7 @@ def pool_of(app: str, environment: str, deployment: str) -> str:
 def routes(site: Site, parts: Sequence[Part]) -> tuple[Route, ...]:
     """Return the routes of a site: the server under its host, the web export under the domain.
 
-    An app without a web export answers under its domain with its server.
+    An app without a client answers under its domain with its server.
     """
     if not parts:
         return ()
@@ -104,12 +108,18 @@ def routes(site: Site, parts: Sequence[Part]) -> tuple[Route, ...]:
     )
     exports = [part.export for part in parts if part.export]
     web = tuple(
-        Share(pool=INTAKE, per_mille=part.per_mille, headers={EXPORTS: _first(part, exports)})
+        Share(pool=INTAKE, per_mille=part.per_mille, headers=_told(site, part, exports))
         for part in parts
-        if part.export
+        if part.export or site.has_updates
     )
     shares = {"client": web or server, "server": server}
     return tuple(_route(site, host, shares[to]) for host, to in site.hosts if shares[to])
+
+
+def _told(site: Site, part: Part, exports: Sequence[str]) -> dict[str, str]:
+    """What the edge tells intake with each request."""
+    told = {EXPORTS: _first(part, exports)} if part.export else {}
+    return told | ({UPDATES: f"{site.app}/{site.environment}"} if site.has_updates else {})
 
 
 def _first(part: Part, exports: Sequence[str]) -> str:

@@ -62,6 +62,7 @@ async def test_a_deployment_takes_its_steps_in_order() -> None:
         "start",
         "wait_until_ready",
         "join_traffic",
+        "publish_update",
         "shift 0",
         "shift 1",
         "verify",
@@ -91,7 +92,14 @@ async def test_a_warm_release_comes_back_without_starting_anything() -> None:
 
     await roll_back("d", cast("Deploying", do))
 
-    assert do.taken == ["choose_target", "shift 0", "verify", "settle", "retire_the_cooled"]
+    assert do.taken == [
+        "choose_target",
+        "shift 0",
+        "take_back_update",
+        "verify",
+        "settle",
+        "retire_the_cooled",
+    ]
 
 
 async def test_a_cold_release_starts_again_before_the_traffic_turns() -> None:

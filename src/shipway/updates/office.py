@@ -1,0 +1,97 @@
+"""Everything about updates that a process works with, put together."""
+
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass
+
+from shipway.environments.vault import Vault
+from shipway.kit import blobs, clock, db, errors, log
+from shipway.updates.adoption import Adoption, must_halt
+from shipway.updates.boards import Boards
+from shipway.updates.changing import Changes
+from shipway.updates.files import Files
+from shipway.updates.garbage import Garbage
+from shipway.updates.keys import Keys
+from shipway.updates.patching import Patcher, Patches
+from shipway.updates.publishing import Publisher
+from shipway.updates.records import Records
+
+MOST_PATCHES = 4
+"""So many patches are made for a channel at each look: the worker has other work."""
+
+_log = log.get("updates")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """The parts of this context. Whoever cannot open the vault can read, and cannot sign."""
+
+    records: Records
+    keys: Keys
+    boards: Boards
+    publisher: Publisher
+    changes: Changes
+    patches: Patches
+    patcher: Patcher
+    adoption: Adoption
+    garbage: Garbage
+
+    @classmethod
+    def of(
+        cls,
+        database: db.Database,
+        store: blobs.Blobs,
+        vault: Vault,
+        home: pathlib.Path,
+        *,
+        external: tuple[str, ...] = (),
+        now: clock.Clock = clock.now,
+    ) -> Office:
+        """Put the parts together for a SHIPWAY_HOME. ``external`` signs for keys kept elsewhere."""
+        files = Files(home / "updates" / "files")
+        keys = Keys(database, vault, external=external, now=now)
+        boards = Boards(database, keys, home / "updates" / "boards")
+        sightings = home / "owners" / "intake" / "updates" / "sightings"
+        return cls(
+            records=Records(database),
+            keys=keys,
+            boards=boards,
+            publisher=Publisher(database, store, files, keys, boards, now=now),
+            changes=Changes(database, keys, boards, now=now),
+            patches=Patches(database),
+            patcher=Patcher(files),
+            adoption=Adoption(database, sightings, now=now),
+            garbage=Garbage(database, files, now=now),
+        )
+
+    async def keep_house(self) -> None:
+        """Read what devices did, halt what fails on them, make the patches that are worth it,
+        and put everything in force. May be repeated."""
+        await self.adoption.read()
+        await self.halt_failing()
+        await self.make_patches()
+        await self.boards.refresh_all()
+
+    async def halt_failing(self) -> None:
+        """Take back every rollout that fails on more devices than chance explains."""
+        for group in await self.records.rolling():
+            if why := must_halt(await self.adoption.of(group.id)):
+                _log.warning("rollout.halted", update=group.id, why=why)
+                await self.changes.withdraw(
+                    group.id, key=f"halt:{group.id}", author="shipway", message=why
+                )
+
+    async def make_patches(self) -> int:
+        """Make patches to what each channel offers first. Returns how many are offered."""
+        made = 0
+        for app, channel in await self.records.all_channels():
+            for pair in await self.patches.wanted(app, channel, most=MOST_PATCHES):
+                try:
+                    patch = await self.patcher.make(pair)
+                except errors.ShipwayError as error:
+                    _log.warning("patch.failed", app=app, why=str(error))
+                    continue
+                await self.patches.keep(app, patch)
+                made += patch.offered
+        return made
