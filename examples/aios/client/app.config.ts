@@ -26,7 +26,7 @@ const config: ExpoConfig = {
   plugins: ['expo-router', 'expo-secure-store'],
   runtimeVersion: { policy: 'fingerprint' },
   updates: {
-    url: process.env.EXPO_PUBLIC_UPDATES_URL ?? `https://${domain}/updates`,
+    url: process.env.EXPO_PUBLIC_UPDATES_URL ?? `https://${domain}/_updates/manifest`,
     requestHeaders: { 'expo-channel-name': process.env.EXPO_PUBLIC_CHANNEL ?? 'development' },
     // Start at once with what is on the device; a newer update is used from the next start on.
     checkAutomatically: 'ON_LOAD',

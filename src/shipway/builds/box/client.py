@@ -23,6 +23,9 @@ MAGIC = 0x1F1903C103BC1FC6
 ADDRESS = "EXPO_PUBLIC_DOMAIN"
 """The public variable that says where the environment is."""
 
+CONFIG = "expoConfig.json"
+"""The public configuration, beside an export: updates carry it for `Constants.expoConfig`."""
+
 SOURCE = {".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".json"}
 
 _HERMESC = (
@@ -67,6 +70,8 @@ def export(
     expo = ("node", str(_program(folder, "expo")), "export", "--platform", platform)
     program.run((*expo, "--output-dir", str(target), *flags), folder, env)
     _check_address(folder, target, publics)
+    if platform != "web":
+        (target / CONFIG).write_text(_public_config(folder, env))
     return target
 
 
@@ -109,6 +114,17 @@ def fingerprint(folder: pathlib.Path, platform: str, target: pathlib.Path) -> st
         raise StepFailed(f"The fingerprint of {platform} cannot be read: {output[:200]}") from error
     target.write_text(json.dumps(found, sort_keys=True, indent=1))
     return hash_
+
+
+def _public_config(folder: pathlib.Path, env: Mapping[str, str]) -> str:
+    """Return the public configuration as JSON, the same text for the same configuration."""
+    tool = ("node", str(_program(folder, "expo")), "config", "--type", "public", "--json")
+    output = program.output_of(tool, folder, env)
+    try:
+        found = json.loads(output[output.index("{") :])
+    except ValueError as error:
+        raise StepFailed(f"The public configuration cannot be read: {output[:200]}") from error
+    return json.dumps(found, sort_keys=True, indent=1)
 
 
 def _temporary(scratch: pathlib.Path) -> pathlib.Path:
