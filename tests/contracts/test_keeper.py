@@ -500,6 +500,7 @@ async def test_variables_of_a_service_are_for_its_owner_alone(
 
 async def test_dropping_ends_a_service_and_may_be_repeated(keeper: Keeper) -> None:
     await keeper.keep(service())
+    await says(keeper, "sleeper", "hello")
     pid = (await seen(keeper)).pid
     await keeper.drop("sleeper")
     await keeper.drop("sleeper")

@@ -20,6 +20,8 @@ from shipway.runtime.model import Kind, Owner
 
 _PATIENCE = 60.0
 """Seconds in which a caller must have said what it wants."""
+_FAREWELL = 5.0
+_CRUMB = 65536
 _OWN_NAME = "steward"
 
 _log = log.get("steward")
@@ -63,6 +65,7 @@ class Server:
             _log.exception("steward.failed")
             caller.tell(wire.Frame(error=_BROKEN))
         finally:
+            await _hear_out(reader)
             writer.close()
 
     def _admit(self, uid: int, *kinds: Kind) -> None:
@@ -115,12 +118,19 @@ async def _while_connected(reader: asyncio.StreamReader, work: Awaitable[None]) 
     try:
         await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        doing.cancel()
         leaving.cancel()
-        if not doing.done():
-            doing.cancel()
-            await asyncio.wait({doing})
+        await asyncio.wait({doing, leaving})
     if not doing.cancelled():
         doing.result()
+
+
+async def _hear_out(reader: asyncio.StreamReader) -> None:
+    """Let the caller leave first: a connection closed on what it still says would lose the answer."""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(_FAREWELL):
+            while await reader.read(_CRUMB):
+                pass
 
 
 def _refuse_itself(request: wire.Request) -> None:

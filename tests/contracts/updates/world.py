@@ -5,65 +5,30 @@ One `World` lasts for a whole test session; each test has an `App` of its own in
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import datetime
 import hashlib
-import io
 import itertools
 import json
-import pathlib
-import socket
-import tarfile
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import uvicorn
-
-from shipway.environments.vault import Vault
-from shipway.intake import boards as served_boards
-from shipway.intake.app import Intake
-from shipway.intake.exports import Exports
-from shipway.intake.sightings import Sightings
-from shipway.intake.updates import CHANNEL, Updates
-from shipway.kit import db
-from shipway.kit.blobs import Blobs
-from shipway.updates import manifests
-from shipway.updates.boards import Boards
-from shipway.updates.changing import Changes
-from shipway.updates.files import Files
-from shipway.updates.keys import Keys
-from shipway.updates.patching import Patcher, Patches
-from shipway.updates.publishing import Publication, Publisher
-from shipway.updates.records import Group, Records
+from tests.fakes import updates
 from tests.fakes.expo_client import wire
 from tests.fakes.expo_client.build import Build
 from tests.fakes.expo_client.device import Device
 from tests.fakes.expo_client.manifest import Platform
 from tests.fakes.expo_client.signing import Trust
 from tests.fakes.expo_client.wire import Reply
+from tests.fakes.updates import Shipway
+
+from shipway.updates import manifests
+from shipway.updates.patching import Patcher, Patches
+from shipway.updates.publishing import Publication
+from shipway.updates.records import Group
 
 PLATFORMS: tuple[Platform, ...] = ("android", "ios")
 MAIN = "production"
-NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
-
-
-class Clock:
-    """The time of server and phones alike; a test may move it."""
-
-    def __init__(self) -> None:
-        self.moment = NOON
-
-    def __call__(self) -> datetime.datetime:
-        return self.moment
-
-    def milliseconds(self) -> int:
-        return int(self.moment.timestamp() * 1000)
-
-    def move(self, seconds: float) -> None:
-        self.moment += datetime.timedelta(seconds=seconds)
 
 
 def bundle(text: str, size: int = 4000) -> bytes:
@@ -97,97 +62,38 @@ def export(
     metadata = {"version": 0, "bundler": "metro", "fileMetadata": about}
     files["metadata.json"] = json.dumps(metadata).encode()
     files["expoConfig.json"] = json.dumps(config).encode()
-    return packed(files)
+    return updates.packed(files)
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-@dataclass
 class World:
-    """All parts, and the address at which intake answers."""
+    """A running Shipway with room for many apps. Server and phones have the same clock."""
 
-    database: db.Database
-    home: pathlib.Path
-    url: str
-    clock: Clock
-    store: Blobs
-    files: Files
-    keys: Keys
-    boards: Boards
-    publisher: Publisher
-    changes: Changes
-    records: Records
-    served: served_boards.Boards
-    sightings: Sightings
-    numbers: itertools.count[int] = field(default_factory=itertools.count)
+    def __init__(self, shipway: Shipway) -> None:
+        self.shipway = shipway
+        self.url = shipway.base_url
+        self.records = shipway.records
+        self.changes = shipway.changes
+        self.clock = shipway.clock
+        self._numbers = itertools.count()
+
+    def milliseconds(self) -> int:
+        """Return the time since 1970."""
+        return int(self.clock().timestamp() * 1000)
+
+    def move(self, seconds: float) -> None:
+        """Move the clock, backwards too."""
+        self.clock.ahead += datetime.timedelta(seconds=seconds)
 
     def app(self, name: str = "") -> App:
-        return App(self, name or f"app{next(self.numbers)}")
+        return App(self, name or f"app{next(self._numbers)}")
 
-
-@contextlib.asynccontextmanager
-async def running(database: db.Database, home: pathlib.Path) -> AsyncIterator[World]:
-    """Serve what is published in a home, on loopback."""
-    clock = Clock()
-    vault = Vault.create(home)
-    public, own = home / "updates", home / "owners" / "intake"
-    (public / "boards").mkdir(parents=True)
-    (public / "files").mkdir()
-    own.mkdir(parents=True)
-    store, files = Blobs(home / "artifacts"), Files(public / "files")
-    keys = Keys(database, vault, now=clock)
-    boards = Boards(database, keys, public / "boards")
-    served = served_boards.Boards(public / "boards")
-    sightings = Sightings(own / "updates" / "sightings")
-    intake = Intake(Exports(own / "exports", store), Updates(served, files, sightings))
-    async with _listening(intake) as url:
-        yield World(
-            database=database,
-            home=home,
-            url=url,
-            clock=clock,
-            store=store,
-            files=files,
-            keys=keys,
-            boards=boards,
-            publisher=Publisher(database, store, files, keys, boards, now=clock),
-            changes=Changes(database, keys, boards, now=clock),
-            records=Records(database),
-            served=served,
-            sightings=sightings,
-        )
-
-
-@contextlib.asynccontextmanager
-async def _listening(intake: Intake) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        intake, log_level="warning", access_log=False, server_header=False, lifespan="on"
-    )
-    server = uvicorn.Server(config)
-    ready = asyncio.Event()
-    started = server.startup
-
-    async def startup(sockets: list[socket.socket] | None = None) -> None:
-        await started(sockets)
-        ready.set()
-
-    server.startup = startup  # type: ignore[method-assign] # it has no event to wait for
-    serving = asyncio.create_task(server._serve([listener]))
-    try:
-        await asyncio.wait_for(ready.wait(), 20)
-        yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
-    finally:
-        server.should_exit = True
-        await asyncio.wait_for(serving, 20)
+    async def store(self, data: bytes) -> str:
+        """Put an artifact into the store; return its digest."""
+        draft = self.shipway.home / f"draft-{uuid.uuid4()}"
+        draft.write_bytes(data)
+        digest = await self.shipway.store.put(draft)
+        draft.unlink()
+        return digest
 
 
 class App:
@@ -234,9 +140,7 @@ class App:
         key: str = "",
         **changes: Any,
     ) -> Group:
-        draft = self.world.home / f"export-{uuid.uuid4()}.tar"
-        draft.write_bytes(archive)
-        digest = await self.world.store.put(draft)
+        digest = await self.world.store(archive)
         publication = Publication(
             app=self.name,
             branch=branch,
@@ -245,14 +149,14 @@ class App:
             exports=dict.fromkeys(platforms, digest),
             **changes,
         )
-        return await self.shown(self.world.publisher.publish(publication))
+        return await self.shown(self.world.shipway.publisher.publish(publication))
 
     async def shown(self, change: Any) -> Any:
         """Await a change, and let intake see it at once."""
         try:
             return await change
         finally:
-            await self.world.served.load()
+            await self.world.shipway.settle()
 
     async def roll_back(self, to: str = "", branch: str = MAIN) -> Group:
         key = f"{self.name}-{next(self._keys)}"
@@ -267,19 +171,20 @@ class App:
         await self.shown(self.world.changes.change_channel(self.name, name, **changes))
 
     async def make_patches(self, branch: str = MAIN) -> None:
-        patches, patcher = Patches(self.world.database), Patcher(self.world.files)
+        shipway = self.world.shipway
+        patches, patcher = Patches(shipway.database), Patcher(shipway.files)
         for pair in await patches.wanted(self.name, branch, most=10):
             await patches.keep(self.name, await patcher.make(pair))
-        await self.shown(self.world.boards.refresh(self.name))
+        await self.shown(self.world.shipway.boards.refresh(self.name))
 
     async def register(self, build: Build, *, with_bundle: bool = True, **changes: Any) -> None:
         """Record a build as being in users' hands."""
         launch = ""
         if with_bundle:
             launch = hashlib.sha256(build.embedded_bundle).hexdigest()
-            draft = self.world.home / f"embedded-{uuid.uuid4()}"
-            draft.write_bytes(build.embedded_bundle)
-            await self.world.files.add(draft, launch, manifests.BUNDLE)
+            artifact = await self.world.store(build.embedded_bundle)
+            path = await self.world.shipway.store.path(artifact)
+            await self.world.shipway.files.add(path, launch, manifests.BUNDLE)
         known: dict[str, Any] = {
             "platform": build.platform,
             "version": "1.0.0",
@@ -291,7 +196,7 @@ class App:
             "by": "ann",
         }
         await self.world.records.add_store_build(self.name, **known | changes)
-        await self.shown(self.world.boards.refresh(self.name))
+        await self.shown(self.world.shipway.boards.refresh(self.name))
 
     async def id_of(self, group: Group, platform: str = "android", runtime: str = "1") -> str:
         """Return the id of the update that a group offers to a platform."""
@@ -299,7 +204,7 @@ class App:
         return next(o.id for o in offers if (o.platform, o.runtime) == (platform, runtime))
 
     async def certificate(self, keyid: str = "main") -> str:
-        return (await self.world.keys.get(self.name, keyid)).certificate
+        return (await self.world.shipway.keys.get(self.name, keyid)).certificate
 
     async def trust(self, keyid: str = "main") -> Trust:
         return Trust(await self.certificate(keyid), keyid)
@@ -308,7 +213,8 @@ class App:
 
     async def fetch(self, url: str, headers: Mapping[str, str]) -> Reply:
         """Pass a request on as the edge does: it names the channel of the host."""
-        return await wire.get(url, [*headers.items(), (CHANNEL, f"{self.name}/{self.channel}")])
+        edge = self.world.shipway.edge(self.channel, self.name)
+        return await wire.get(url, [*headers.items(), *edge.items()])
 
     async def ask(self, **changes: str | None) -> Reply:
         """Ask for a manifest as an Android 57 would; ``expo_platform="ios"`` changes a header and
@@ -332,9 +238,8 @@ class App:
             "runtime_version": "1",
             "request_headers": {"expo-channel-name": self.channel},
             "embedded_id": str(uuid.uuid4()),
-            "embedded_commit": self.world.clock.milliseconds() - 86_400_000,
+            "embedded_commit": self.world.milliseconds() - 86_400_000,
             "embedded_bundle": bundle("embedded"),
         }
         build = Build(platform, **known | changes)
-        clock = self.world.clock.milliseconds
-        return Device(build, clock, fetch=self.fetch, client_id=client_id)
+        return Device(build, self.world.milliseconds, fetch=self.fetch, client_id=client_id)
