@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from typing import BinaryIO
 
 import psycopg
 import pytest
@@ -19,8 +20,11 @@ from demo.load import Load
 from demo.stage import Stage
 
 from shipway import wiring
-from shipway.kit import settings
+from shipway.kit import durable, settings
 from shipway.runtime.model import Kind, Owner
+from shipway.workflows.delivering import Delivering
+from shipway.workflows.deploying import Deploying
+from shipway.workflows.promoting import Promoting
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1500)]
 
@@ -29,14 +33,12 @@ KILLED = pathlib.Path(__file__).parent / "killed_worker.py"
 MOMENTS = os.environ.get("SHIPWAY_KILL_AT", "inside").split()
 """`./dev soak` kills at all four: before, inside, done, recorded."""
 
-ENTERING = ("admit", "unpack", "migrate", "start", "wait_until_ready", "join_traffic", "shift",
-            "verify", "prove", "settle", "retire_the_cooled", "choose_target")  # fmt: skip
+UNHAPPY = {"fail", "cancel", "withdraw", "has_expired", "expire"}
 STEPS = {
-    "deliver": ("check_out", "perform", "release", "ask_for_staging", "confirm", "declare_ready",
-                "ask_for_promotion", "succeed"),
-    "enter": ENTERING,
-    "promote": ("count_approvals", "tag", "ask_for_deployment"),
-}  # fmt: skip
+    f"{kind}.{step}"
+    for kind, told in (("deliver", Delivering), ("enter", Deploying), ("promote", Promoting))
+    for step in durable.steps_of(told) - UNHAPPY
+}
 """Every step that a delivery, two deployments, a promotion and a rollback take."""
 
 
@@ -56,7 +58,6 @@ class Mortal:
         # A copy that the worker's user can read, wherever this checkout is.
         self._killed = shutil.copy(KILLED, stage.home)
         self._process: asyncio.subprocess.Process | None = None
-        self._log = (stage.home / "worker.log").open("wb")
 
     @contextlib.asynccontextmanager
     async def reborn(self) -> AsyncIterator[None]:
@@ -65,23 +66,24 @@ class Mortal:
         self.graves.mkdir()
         if os.geteuid() == 0:
             shutil.chown(self.graves, self._user)
-        life = asyncio.create_task(self._live())
-        try:
-            yield
-        finally:
-            life.cancel()
-            await asyncio.gather(life, return_exceptions=True)
+        with (self._stage.home / "worker.log").open("wb") as log:
+            life = asyncio.create_task(self._live(log))
+            try:
+                yield
+            finally:
+                life.cancel()
+                await asyncio.gather(life, return_exceptions=True)
 
     @property
     def _user(self) -> str:
         return Owner(Kind.WORKER).user(str(self._stage.shipway_home))
 
-    async def _live(self) -> None:
+    async def _live(self, log: BinaryIO) -> None:
         while True:
             self._process = await asyncio.create_subprocess_exec(
                 *self._becoming(), sys.executable, "-P", str(self._killed), str(self.graves), *MOMENTS,
                 env=self._stage.environment("dev") | {"HOME": "/nonexistent"},
-                cwd="/", stdout=self._log, stderr=self._log,
+                cwd="/", stdout=log, stderr=log,
             )  # fmt: skip
             try:
                 await self._process.wait()
@@ -140,7 +142,7 @@ async def test_every_step_survives_the_death_of_the_worker(folder: pathlib.Path)
 
     print(f"{kills.total()} kills: {dict(kills)}")
     assert figures["failures"] == []
-    assert set(kills) == {f"{kind}.{step}" for kind, steps in STEPS.items() for step in steps}
+    assert set(kills) == STEPS
 
 
 async def nothing_happened_twice(stage: Stage) -> None:

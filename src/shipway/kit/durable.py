@@ -109,7 +109,20 @@ def step(
             raise _revived(error)
         return typing.cast("R", adapter().validate_python(outcome["value"]))
 
+    _steps.add((body.__module__, body.__qualname__))
     return typing.cast("Callable[Concatenate[S, P], Coroutine[Any, Any, R]]", kept)
+
+
+_steps: set[tuple[str, str]] = set()
+
+
+def steps_of(owner: type) -> frozenset[str]:
+    """Return the names of the methods of a class that are steps."""
+    return frozenset(
+        name.rpartition(".")[2]
+        for module, name in _steps
+        if (module, name.rpartition(".")[0]) == (owner.__module__, owner.__qualname__)
+    )
 
 
 def _name(method: str, args: tuple[object, ...]) -> str:
