@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-import socket
 import time
 from collections.abc import Sequence
 
 import httpx2
 
 from shipway.kit import db, errors, http, settings
-from shipway.runtime import unpacked
+from shipway.runtime import listening, unpacked
 from shipway.runtime.model import (
     Finding,
     Instance,
@@ -25,7 +24,7 @@ from shipway.runtime.model import (
     findings,
 )
 from shipway.runtime.port import Keeper
-from shipway.runtime.records import LOOPBACK, Records
+from shipway.runtime.records import Records
 from shipway.runtime.unpacked import Prepared, Release
 
 __all__ = ["Instance", "Instances", "Prepared", "Start"]
@@ -109,7 +108,7 @@ class Instances:
         With ``beside`` (an orphan) its successor is started on another port, for the same place.
         Raises `errors.Unavailable` when no port is free.
         """
-        instance = await self._records.place(start.place, beside=beside, is_free=_is_free)
+        instance = await self._records.place(start.place, beside=beside, is_free=listening.is_free)
         release = Release(name=start.release, kind=start.kind)
         folder = await self._keeper.provide(start.place.owner)
         env = unpacked.environment(start, release, folder, self._path)
@@ -125,7 +124,7 @@ class Instances:
         return instance
 
     async def wait_ready(self, instance: Instance, *, health: str, timeout: float) -> None:
-        """Return when the instance answers 200. Raises `errors.Failed` when it does not in time,
+        """Return when the instance itself answers 200. Raises `errors.Failed` when it does not in time,
         or dies again and again; with the end of its log."""
         until = time.monotonic() + timeout
         async with http.client(
@@ -133,7 +132,8 @@ class Instances:
         ) as client:
             answer = "nothing"
             while time.monotonic() < until:
-                if (answer := await _ask(client, health)) == "200":
+                answer = await _ask(client, health)
+                if answer == "200" and await self._is_its_own(instance):
                     return
                 await self._give_up_on_crashes(instance)
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -168,7 +168,7 @@ class Instances:
 
     async def alive(self, instance: Instance) -> bool:
         """Say whether the instance is kept and listens."""
-        return await self._observe(instance) is not None and not _is_free(instance.address.port)
+        return await self._observe(instance) is not None and await self._is_its_own(instance)
 
     async def reconcile(self) -> tuple[Finding, ...]:
         """Finish stops that were interrupted, and return what needs mending.
@@ -182,6 +182,11 @@ class Instances:
                 await self.stop(instance)
         staying = [instance for instance, leaving in known if not leaving]
         return findings(staying, await self._keeper.services("server."))
+
+    async def _is_its_own(self, instance: Instance) -> bool:
+        """Say whether the one who listens is its user: a stranger may have come to the port first."""
+        folder = await self._keeper.provide(instance.place.owner)
+        return folder.stat().st_uid in listening.users_at(instance.address.port)
 
     async def _observe(self, instance: Instance) -> Observed | None:
         observed = await self._keeper.services(instance.service)
@@ -197,14 +202,3 @@ async def _ask(client: httpx2.AsyncClient, health: str) -> str:
     if answer.status_code == 200:
         return "200"
     return f"{answer.status_code}: {' '.join(answer.text.split())[:300]}"
-
-
-def _is_free(port: int) -> bool:
-    """Say whether nothing listens there, ours or anybody's."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True

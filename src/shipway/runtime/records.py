@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shipway.kit import db, errors, ids
+from shipway.runtime.listening import LOOPBACK
 from shipway.runtime.model import Address, Instance, Place
-
-LOOPBACK = "127.0.0.1"
 
 _SQL = db.queries(__package__ or "")
 

@@ -71,7 +71,10 @@ async def keeper(home: pathlib.Path) -> AsyncIterator[LocalKeeper]:
 
 @pytest.fixture
 def instances(keeper: LocalKeeper, database: db.Database, home: pathlib.Path) -> Instances:
-    return Instances(keeper, database, settings.load(home=home, instance_ports=(24200, 24299)))
+    # Tests that run side by side must not meet at a port.
+    first = 24300 + os.getpid() % 50 * 10
+    ports = (first, first + 9)
+    return Instances(keeper, database, settings.load(home=home, instance_ports=ports))
 
 
 def artifact(home: pathlib.Path, data: bytes) -> pathlib.Path:
@@ -167,6 +170,25 @@ async def test_a_server_that_never_gets_ready_says_what_it_answered(
     )
     with pytest.raises(errors.Failed, match=r"did not answer /health with 200 in 3 .*with 503"):
         await instances.wait_ready(instance, health="/health", timeout=3)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root there is only one user")
+async def test_a_stranger_at_the_port_is_not_taken_for_the_instance(
+    instances: Instances, home: pathlib.Path
+) -> None:
+    start = await prepared(instances, home)
+    argv = ("sh", "-c", "sleep 3; exec python3 -c 'raise SystemExit(1)'")
+    instance = await instances.start(dataclasses.replace(start, argv=argv))
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", instance.address.port):
+        assert not await instances.alive(instance)
+        with pytest.raises(errors.Failed):
+            await instances.wait_ready(instance, health="/", timeout=1)
 
 
 async def test_an_orphan_gets_a_successor_on_another_port(
