@@ -21,10 +21,12 @@ from shipway.api import (
     releases,
     runs,
     status,
+    updates,
 )
 from shipway.api.notices import Notices
 from shipway.builds import records
 from shipway.kit import errors, log
+from shipway.updates import records as update_records
 from shipway.workflows.front import ApiPlatform
 
 LARGEST_REQUEST = 1024 * 1024
@@ -36,7 +38,8 @@ _log = log.get("api")
 
 def create(platform: ApiPlatform) -> fastapi.FastAPI:
     """Return the application. Its lifespan listens for notices; the platform is opened before."""
-    notices = Notices(platform.database, records.CHANNEL, releases.CHANNEL)
+    channels = (records.CHANNEL, releases.CHANNEL, update_records.CHANNEL)
+    notices = Notices(platform.database, *channels)
     app = fastapi.FastAPI(
         title="Shipway",
         version=metadata.version("shipway"),
@@ -50,7 +53,17 @@ def create(platform: ApiPlatform) -> fastapi.FastAPI:
     app.state.notices = notices
     app.state.pushing = pushes.Pushing(platform, notices)
     refusing.install(app)
-    for context in (status, people, apps, runs, releases, environments, notifications, pushes):
+    for context in (
+        status,
+        people,
+        apps,
+        runs,
+        releases,
+        environments,
+        notifications,
+        pushes,
+        updates,
+    ):
         app.include_router(context.router)
     app.include_router(status.open_router)
     app.mount("/git", git.Remote(platform, app.state.pushing))

@@ -16,6 +16,7 @@ from shipway.cli import (
     init,
     login,
     logs,
+    native,
     notify,
     options,
     output,
@@ -24,6 +25,7 @@ from shipway.cli import (
     runs,
     serve,
     status,
+    updates,
 )
 from shipway.cli.session import Session
 from shipway.kit import command, errors
@@ -42,6 +44,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         releases.rollback,
         releases.deployments,
     ),
+    "Updates over the air": (updates.updates, updates.update, native.client),
     "People": (people.people, audit.audit),
 }
 

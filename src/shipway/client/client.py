@@ -14,6 +14,7 @@ import httpx2
 import pydantic
 
 from shipway.client import problems, wire
+from shipway.client.updates import UpdateCalls
 from shipway.kit import errors, http
 
 Answer = TypeVar("Answer", bound=pydantic.BaseModel)
@@ -26,7 +27,7 @@ PATIENCE = 60
 """A followed stream is taken up again as often as this in a row without hearing anything."""
 
 
-class Client:
+class Client(UpdateCalls):
     """A connection to one Shipway; use it as an asynchronous context.
 
     ``address`` (``host:port``) is connected to instead of the URL's; ``socket`` is a Unix socket.

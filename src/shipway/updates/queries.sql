@@ -130,9 +130,10 @@ select e.* from updates.entries e join updates.groups g on g.id = e."group"
  limit 1;
 
 -- offered --
--- The newest entries of each line of a branch, up to a pinned group.
+-- The newest entries of each line of a branch, up to a pinned group. A paused one reaches nobody
+-- new: who runs it knows it, and is offered nothing older.
 select * from (
-       select e.*, g.per_mille, g.state,
+       select e.*, case when g.state = 'paused' then 0 else g.per_mille end as per_mille,
               row_number() over (partition by e.platform, e.runtime order by e.created desc) as age
          from updates.entries e join updates.groups g on g.id = e."group"
         where e.app = %(app)s and e.branch = %(branch)s and g.state <> 'reverted'
@@ -170,8 +171,12 @@ returning *;
 select * from updates.changes where id = %(id)s;
 
 -- end_change --
-update updates.changes set state = %(state)s, sentence = %(sentence)s, about = %(about)s
- where id = %(id)s and state = 'waiting';
+with ended as (
+    update updates.changes set state = %(state)s, sentence = %(sentence)s, about = %(about)s
+     where id = %(id)s and state = 'waiting'
+    returning id
+)
+select pg_notify('shipway_update_change', id) from ended;
 
 -- waiting_changes --
 select * from updates.changes where state = 'waiting' order by created;

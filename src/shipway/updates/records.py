@@ -17,6 +17,9 @@ GroupState = Literal["rolling", "paused", "whole", "reverted"]
 
 LAST = 2**62
 
+CHANNEL = "shipway_update_change"
+"""The PostgreSQL channel with the ids of changes that are over."""
+
 _SQL = db.queries(__package__)
 
 
