@@ -12,6 +12,7 @@ from shipway.cli import (
     audit,
     deploy,
     dev,
+    doctor,
     env,
     init,
     login,
@@ -31,7 +32,7 @@ from shipway.cli.session import Session
 from shipway.kit import command, errors
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "This machine": (serve.up, serve.down),
+    "This machine": (serve.up, serve.down, doctor.doctor),
     "Servers": (login.login, login.logout, login.whoami, login.server, status.status),
     "An app": (init.init, dev.dev, apps.app, env.env, notify.notify),
     "Delivery": (

@@ -21,7 +21,7 @@ async def up(session: Session) -> None:
     The first start makes its database, its keys and its first owner, prints the owner's token
     once and logs you in with it. As root each part runs as a user of its own.
     """
-    _need_server_parts()
+    need_server_parts()
     from shipway import wiring  # noqa: PLC0415 -- the command line works without the server's parts
     from shipway.kit import settings  # noqa: PLC0415 -- likewise
 
@@ -45,7 +45,7 @@ async def up(session: Session) -> None:
 @verb
 async def down(session: Session, *, forget: bool, yes: bool) -> None:
     """End Shipway on this machine, with every app that it runs."""
-    _need_server_parts()
+    need_server_parts()
     from shipway import wiring  # noqa: PLC0415 -- the command line works without the server's parts
     from shipway.kit import settings  # noqa: PLC0415 -- likewise
 
@@ -64,7 +64,8 @@ def _address(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _need_server_parts() -> None:
+def need_server_parts() -> None:
+    """Raise `errors.Unavailable` where only the command line is installed."""
     if os.name != "posix" or not importlib.util.find_spec("dbos"):
         raise errors.Unavailable(
             "This is the command line alone, without the server's parts.",

@@ -9,10 +9,11 @@ import pathlib
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shipway.kit import command, errors, settings
-from shipway.runtime.drivers import definition, fence, sandbox
+from shipway.runtime.drivers import definition, fence, sandbox, users
 from shipway.runtime.drivers.local import LocalKeeper
 from shipway.runtime.drivers.socket import SocketKeeper
 from shipway.runtime.model import Kind, Owner, Service, Task
@@ -22,12 +23,12 @@ _OWNER = Owner(Kind.STEWARD)
 _READY_SECONDS = 30.0
 _GRACE = 20.0
 
-_PROGRAMS = {
+PROGRAMS = {
     "s6-svscan": "s6", "s6-svlink": "s6", "s6-log": "s6", "execlineb": "execline",
     "bwrap": "bubblewrap", "setpriv": "util-linux", "prlimit": "util-linux", "setsid": "util-linux",
 }  # fmt: skip
 
-_FOLDERS = (
+FOLDERS = (
     # name, whose (None: ours), mode; the group is the platform's
     ("run", None, 0o755),
     ("run/api", Kind.API, 0o750),
@@ -88,6 +89,30 @@ async def shut_down(found: settings.Settings, *, forget: bool = False) -> None:
         await _forget(keeper, found.home.resolve())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Foundation:
+    """A folder that `boot` makes: whose it is (None: who boots), its group's name and its mode."""
+
+    path: pathlib.Path
+    owner: Owner | None
+    group: str
+    mode: int
+
+
+def foundations(home: pathlib.Path) -> tuple[Foundation, ...]:
+    """Return the folders below SHIPWAY_HOME as `boot` makes them."""
+    home = home.resolve()
+    return tuple(
+        Foundation(
+            path=home / name,
+            owner=Owner(whose) if whose else None,
+            group=users.group_of(home),
+            mode=mode,
+        )
+        for name, whose, mode in FOLDERS
+    )
+
+
 def environment(found: settings.Settings) -> dict[str, str]:
     """Return the variables with which another process of Shipway has these same settings.
 
@@ -103,7 +128,7 @@ def _told(value: Any) -> str:
 
 
 def _check_programs() -> None:
-    missing = sorted({package for name, package in _PROGRAMS.items() if not shutil.which(name)})
+    missing = sorted({package for name, package in PROGRAMS.items() if not shutil.which(name)})
     if missing:
         raise errors.Unavailable(
             f"This machine lacks {', '.join(missing)}.",
@@ -115,7 +140,7 @@ async def _make_folders(keeper: LocalKeeper, home: pathlib.Path) -> None:
     group = await keeper.users.ensure_group()
     for kind in (Kind.API, Kind.WORKER, Kind.INTAKE, Kind.EDGE):
         await keeper.provide(Owner(kind))
-    for name, whose, mode in _FOLDERS:
+    for name, whose, mode in FOLDERS:
         folder = home / name
         folder.mkdir(exist_ok=True)
         user = keeper.users.ids(Owner(whose))[0] if whose else os.geteuid()

@@ -1,0 +1,1 @@
+"""What is seen, and what it means. Decides; does no I/O."""

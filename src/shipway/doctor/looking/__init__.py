@@ -1,0 +1,1 @@
+"""The doctor's eyes: gathers facts, changes nothing, judges nothing."""
