@@ -31,7 +31,7 @@ WIDTH = 10
 async def dev(
     session: Session, *, port: int, client_port: int, lan: bool, fresh: bool, no_client: bool
 ) -> None:
-    """Run the app of this clone: database, server and Expo, until Ctrl-C.
+    """Run this clone's app: database, server and Expo.
 
     Needs PostgreSQL's programs, and what the app itself is made with (Node, uv). Missing
     dependencies are installed, migrations are applied, and changes of sources take effect at

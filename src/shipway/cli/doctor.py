@@ -23,7 +23,7 @@ SIGNS = {"wrong": "✗", "doubtful": "!", "given up": "-", "fine": "✓"}
 @options.as_json
 @verb
 async def doctor(session: Session, *, fix: bool, as_json: bool) -> None:
-    """Say what ails the Shipway on this machine, and how to mend it.
+    """Say what ails Shipway on this machine, and what mends it.
 
     Run it where and as whom Shipway runs. --fix sets owners and modes of Shipway's folders right,
     removes what dead runs have left, and ends runs that nothing is at: no data, no running
