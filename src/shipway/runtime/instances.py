@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import pathlib
+import pwd
 import time
 from collections.abc import Sequence
 
@@ -42,6 +44,7 @@ class Instances:
     def __init__(self, keeper: Keeper, database: db.Database, settings: settings.Settings) -> None:
         self._keeper = keeper
         self._records = Records(database, settings.instance_ports)
+        self._home = str(settings.home.resolve())
         self._path = f"{settings.home.resolve() / 'tools' / 'bin'}:/usr/local/bin:/usr/bin:/bin"
 
     async def prepare(
@@ -133,7 +136,7 @@ class Instances:
             answer = "nothing"
             while time.monotonic() < until:
                 answer = await _ask(client, health)
-                if answer == "200" and await self._is_its_own(instance):
+                if answer == "200" and self._is_its_own(instance):
                     return
                 await self._give_up_on_crashes(instance)
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -168,7 +171,7 @@ class Instances:
 
     async def alive(self, instance: Instance) -> bool:
         """Say whether the instance is kept and listens."""
-        return await self._observe(instance) is not None and await self._is_its_own(instance)
+        return await self._observe(instance) is not None and self._is_its_own(instance)
 
     async def reconcile(self) -> tuple[Finding, ...]:
         """Finish stops that were interrupted, and return what needs mending.
@@ -183,10 +186,17 @@ class Instances:
         staying = [instance for instance, leaving in known if not leaving]
         return findings(staying, await self._keeper.services("server."))
 
-    async def _is_its_own(self, instance: Instance) -> bool:
+    def _is_its_own(self, instance: Instance) -> bool:
         """Say whether the one who listens is its user: a stranger may have come to the port first."""
-        folder = await self._keeper.provide(instance.place.owner)
-        return folder.stat().st_uid in listening.users_at(instance.address.port)
+        # Asked of the system: the API looks too, and may not have the keeper provide anything.
+        return self._uid(instance.place.owner) in listening.users_at(instance.address.port)
+
+    def _uid(self, owner: Owner) -> int:
+        """The OS user of an owner: our own where Shipway runs as one user."""
+        try:
+            return pwd.getpwnam(owner.user(self._home)).pw_uid
+        except KeyError:
+            return os.geteuid()
 
     async def _observe(self, instance: Instance) -> Observed | None:
         observed = await self._keeper.services(instance.service)
