@@ -149,7 +149,8 @@ class App:
             exports=dict.fromkeys(platforms, digest),
             **changes,
         )
-        return await self.shown(self.world.shipway.publisher.publish(publication))
+        group: Group = await self.shown(self.world.shipway.publisher.publish(publication))
+        return group
 
     async def shown(self, change: Any) -> Any:
         """Await a change, and let intake see it at once."""
@@ -204,6 +205,7 @@ class App:
         return next(o.id for o in offers if (o.platform, o.runtime) == (platform, runtime))
 
     async def certificate(self, keyid: str = "main") -> str:
+        await self.world.shipway.keys.ensure(self.name)
         return (await self.world.shipway.keys.get(self.name, keyid)).certificate
 
     async def trust(self, keyid: str = "main") -> Trust:
