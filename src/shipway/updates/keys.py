@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import re
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,8 @@ class Keys:
     async def ensure(self, app: str) -> Sequence[Key]:
         """Return the keys in use, after making the first one when there is none."""
         if not (found := await self.in_use(app)):
-            await self.create(app, FIRST)
+            with contextlib.suppress(errors.Conflict):  # Another publish was faster.
+                await self.create(app, FIRST)
             found = await self.in_use(app)
         return found
 
