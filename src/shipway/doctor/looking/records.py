@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import psycopg
+
 from shipway.doctor.judging import records
 from shipway.kit import clock, db, durable, errors, migrate
 
@@ -31,7 +33,14 @@ class Seen:
 
 @contextlib.asynccontextmanager
 async def opened(url: str) -> AsyncIterator[db.Database]:
-    """Open the database for a moment. Raises `errors.Unavailable` when it does not answer."""
+    """Open the database for a moment. Raises `errors.Unavailable` when it does not answer.
+
+    A pool would try again for half a minute.
+    """
+    try:
+        await (await psycopg.AsyncConnection.connect(url, connect_timeout=5)).close()
+    except psycopg.OperationalError as error:
+        raise errors.Unavailable(f"No answer: {error}", fix="Run `shipway up`.") from error
     database = db.Database(url, name="doctor", size=1)
     await database.open()
     try:
