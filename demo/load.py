@@ -33,6 +33,7 @@ class Load:
         self._last: dict[str, float] = {}
         self._failures: list[str] = []
         self._news = asyncio.Condition()
+        self._leaving = asyncio.Event()
         self._users: list[asyncio.Task[None]] = []
         self._began = self._ended = 0.0
         self.tls = ""
@@ -51,9 +52,8 @@ class Load:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for user in self._users:
-            user.cancel()
-        await asyncio.gather(*self._users, return_exceptions=True)
+        self._leaving.set()
+        await asyncio.gather(*self._users)
         self._ended = time.monotonic()
 
     async def see(self, version: str, *, times: int) -> None:
@@ -89,7 +89,7 @@ class Load:
         due = time.monotonic()
         client = self._client()
         try:
-            while True:
+            while not self._leaving.is_set():
                 if not keeps:
                     await client.aclose()
                     client = self._client()

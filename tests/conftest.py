@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Iterator
 import psycopg
 import pytest
 import pytest_socket
+from demo.stage import Stage
 
 from shipway.kit import command, db, errors, migrate
 
@@ -191,3 +192,26 @@ async def database(database_url: str) -> AsyncIterator[db.Database]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+async def tiny(anyio_backend: str) -> AsyncIterator[Stage]:
+    """A whole Shipway, with the app `tiny` live in staging and production.
+
+    Stories share it, in any order: each leaves the app's sources as they were, and takes
+    whatever is live as it finds it.
+    """
+    home = pathlib.Path(tempfile.mkdtemp(prefix="shipway-story-", dir=SCRATCH))
+    stage = Stage.fresh(home, pathlib.Path(__file__).parent / "apps" / "tiny", quiet=True)
+    try:
+        await stage.set_up()
+        await stage.create_app()
+        await stage.deliver()
+        await stage.invite_approver()
+        await stage.promote()
+        yield stage
+    except BaseException:
+        stage.show_logs()
+        raise
+    finally:
+        await stage.end()

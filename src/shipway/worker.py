@@ -22,6 +22,9 @@ HOUSEKEEPING_SECONDS = 30.0
 UPDATES_SECONDS = 10.0
 """How often updates are looked at; an update that fails on devices is halted so soon."""
 
+EDGE_SECONDS = 600.0
+ACCESS_LOG_BYTES = 64 * 1024**2
+
 _log = log.get("worker")
 
 
@@ -31,6 +34,7 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
         chores = (
             lambda: _obey_interrupts(parts),
             lambda: _keep_house(parts),
+            lambda: _keep_edge(parts),
             lambda: _keep_updates(parts),
             parts.courier.deliver,
         )
@@ -79,6 +83,14 @@ async def _keep_updates(parts: wiring.Worker) -> None:
     while True:
         await parts.platform.updates.keep_house()
         await asyncio.sleep(UPDATES_SECONDS)
+
+
+async def _keep_edge(parts: wiring.Worker) -> None:
+    """Renew certificates that near their end, and keep the access log from filling the disk."""
+    while True:
+        await asyncio.sleep(EDGE_SECONDS)
+        await parts.platform.traffic.refresh()
+        await parts.edge.rotate_access_log(keep_bytes=ACCESS_LOG_BYTES)
 
 
 async def main() -> None:

@@ -26,7 +26,7 @@ from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploying import Deploying
 from shipway.workflows.promoting import Promoting
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1500), pytest.mark.xdist_group("kills")]
 
 TINY = pathlib.Path(__file__).parent.parent / "apps" / "tiny"
 KILLED = pathlib.Path(__file__).parent / "killed_worker.py"

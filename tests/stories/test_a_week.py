@@ -6,7 +6,7 @@ import pytest
 from demo.load import Load
 from demo.stage import Failed, Stage
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600), pytest.mark.xdist_group("tiny")]
 
 TINY = "server/tiny/__init__.py"
 
@@ -58,5 +58,5 @@ async def test_what_happened_can_be_read_afterwards(tiny: Stage) -> None:
 
 
 async def test_a_rollback_to_nowhere_is_refused_with_what_there_is(tiny: Stage) -> None:
-    with pytest.raises(Failed, match=r"v999 was never live in production. These were: v"):
+    with pytest.raises(Failed, match=r"v999 was never live in production.\sThese were: v"):
         await tiny.roll_back("--to", "v999")

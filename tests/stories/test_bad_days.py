@@ -10,7 +10,7 @@ from demo.stage import Failed, Stage
 
 from shipway.kit import errors, http
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600), pytest.mark.xdist_group("tiny")]
 
 TINY = "server/tiny/__init__.py"
 SERVER = "server/tiny/server.py"

@@ -255,7 +255,7 @@ async def _enqueue(start: Start) -> dbos.WorkflowHandleAsync[Any]:
 
 async def result(workflow: str) -> dict[str, Any]:
     """Wait for the end of a workflow that this process runs, and return its result."""
-    handle = await dbos.DBOS.retrieve_workflow_async(workflow)
+    handle: dbos.WorkflowHandleAsync[Any] = await dbos.DBOS.retrieve_workflow_async(workflow)
     return typing.cast("dict[str, Any]", await handle.get_result())
 
 

@@ -31,8 +31,6 @@ class Settings(pydantic_settings.BaseSettings):
     """The edge sends who comes here on to https."""
     https_port: int = 443
     """The edge serves every app here."""
-    edge_admin_port: int = 7702
-    """Envoy is asked here how it does, on loopback."""
     edge_address: str = "0.0.0.0"  # noqa: S104 -- the edge is what the world talks to
     """The address that the edge listens on."""
     instance_ports: tuple[int, int] = (20000, 29999)
