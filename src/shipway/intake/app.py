@@ -81,7 +81,7 @@ class Intake:
         await self._send(place, request, answer)
 
     async def _update(self, request: Request, answer: Answer) -> None:
-        found = await self._updates.answer(request.path, request.headers())
+        found = await self._updates.answer(request.path, request.headers(updates.HEADERS))
         bodiless = request.method == "HEAD"
         if not isinstance(found, assets.Sending):
             await answer.whole(found.status, found.headers, b"" if bodiless else found.body)
@@ -157,12 +157,13 @@ class Request:
         key = name.encode()
         return ",".join(value.decode("latin-1") for at, value in self._headers if at == key)
 
-    def headers(self) -> dict[str, str]:
-        """Return all headers, each joined as `header` has it."""
+    def headers(self, known: Mapping[bytes, str]) -> dict[str, str]:
+        """Return those of the known headers that are there, each joined as `header` has it."""
         found: dict[str, str] = {}
         for name, value in self._headers:
-            key, text = name.decode("latin-1"), value.decode("latin-1")
-            found[key] = f"{found[key]},{text}" if key in found else text
+            if (key := known.get(name)) is not None:
+                text = value.decode("latin-1")
+                found[key] = f"{found[key]},{text}" if key in found else text
         return found
 
 

@@ -22,7 +22,7 @@ FORMS: tuple[Form, ...] = ("multipart/mixed", "application/expo+json", "applicat
 """Forms of an answer, as the server prefers them. Only the first can carry directives."""
 
 LONGEST_RUNTIME = 255
-LONGEST_ID = 64
+_CLIENT = re.compile(r"[\x20-\x7e]{1,64}")
 LONGEST_ERROR = 1024
 
 
@@ -61,7 +61,7 @@ def asked(headers: Mapping[str, str]) -> Asked:
 def client(headers: Mapping[str, str]) -> str:
     """Return the id of an installation in lower case, or ""."""
     found = model.normal_id(headers.get("eas-client-id", ""))
-    return found if len(found) <= LONGEST_ID and found.isascii() and found.isprintable() else ""
+    return found if _CLIENT.fullmatch(found) else ""
 
 
 def update_id(headers: Mapping[str, str], name: str) -> str:
@@ -70,6 +70,7 @@ def update_id(headers: Mapping[str, str], name: str) -> str:
     return found if model.is_uuid(found) else ""
 
 
+@functools.lru_cache(maxsize=1024)
 def _runtime(header: str) -> str:
     found = _text(header.strip())
     if not found or len(found) > LONGEST_RUNTIME or not found.isprintable():
@@ -179,6 +180,8 @@ def encoding(header: str, there: tuple[str, ...]) -> str | None:
 
 def _text(latin: str) -> str:
     """Return a header's text: servers hand the bytes on as Latin-1, people write UTF-8."""
+    if latin.isascii():
+        return latin
     try:
         return latin.encode("latin-1").decode()
     except UnicodeError:

@@ -16,7 +16,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from shipway.kit import log
 from shipway.updates.model import Asked
@@ -33,6 +33,8 @@ LONGEST_TEXT = 500
 ASKED, FETCHED = "a", "f"
 """The first item of a line: a check for an update, or a download of a bundle."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 _SCRUBBED = (
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"), "<email>"),
     (re.compile(r"(?i)(bearer|token|password|secret|key)(\W{1,3})\S+"), r"\1\2<hidden>"),
@@ -40,6 +42,8 @@ _SCRUBBED = (
     (re.compile(r"(?:/(?:var|data|users|home|private)/)\S*", re.IGNORECASE), "<path>"),
     (re.compile(r"\d{6,}"), "<number>"),
 )
+
+NEVER: frozenset[str] = frozenset()
 
 _log = log.get("intake")
 
@@ -70,9 +74,9 @@ class Sightings:
         """Remember that a bundle was downloaded; ``saved`` bytes less than the whole."""
         self._add((FETCHED, time.time(), app, "", "", "", client, base, "", (), "", update, saved))
 
-    def failed(self, client: str) -> Iterable[str]:
+    def failed(self, client: str) -> Collection[str]:
         """Return the updates that failed on an installation."""
-        return self._failures.get(client, ()) if client else ()
+        return self._failures.get(client, NEVER)
 
     async def open(self) -> None:
         """Take up what an earlier process knew."""
@@ -142,8 +146,9 @@ class Sightings:
     def _line(self, sighting: Sighting) -> str:
         kind, at, app, channel, platform, runtime, client, *rest = sighting
         current, embedded, failed, error, offered, saved = rest
-        told = [kind, round(at, 3), app, channel, platform, runtime, self._hashed(str(client))]
-        return json.dumps([*told, current, embedded, failed, scrubbed(str(error)), offered, saved])
+        told = (kind, round(at, 3), app, channel, platform, runtime, self._hashed(client))
+        said = scrubbed(str(error)) if error else ""
+        return _ENCODER.encode((*told, current, embedded, failed, said, offered, saved))
 
     def _hashed(self, client: str) -> str:
         if not client:

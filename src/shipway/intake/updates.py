@@ -19,6 +19,19 @@ CHANNEL = "x-shipway-updates"
 """The edge tells with it which channel a host is: ``<app>/<channel>``. Clients cannot."""
 
 
+HEADERS = {
+    name.encode(): name
+    for name in (
+        "a-im", "accept", "accept-encoding", "eas-client-id", "expo-channel-name",
+        "expo-current-update-id", "expo-embedded-update-id", "expo-expect-signature",
+        "expo-fatal-error", "expo-platform", "expo-protocol-version",
+        "expo-recent-failed-update-ids", "expo-requested-update-id", "expo-runtime-version",
+        "if-none-match", "if-range", "range", CHANNEL,
+    )
+}  # fmt: skip
+"""The headers of requests that are looked at."""
+
+
 class Updates:
     """Answers what Expo's clients ask of a channel."""
 
@@ -76,7 +89,7 @@ class Updates:
         if board.paused:
             return model.NOTHING
         line = board.line(asked.platform, asked.runtime)
-        return model.choose(line, asked, failed=tuple(self._sightings.failed(asked.client)))
+        return model.choose(line, asked, failed=self._sightings.failed(asked.client))
 
     async def _asset(
         self, name: str, app: str, channel: str, headers: Mapping[str, str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from another branch leaves what it runs, however new that is."""
 
 MOST_FAILED = 16
 """A client names at most 5 updates that failed; more than this is nonsense."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _MASK = (1 << 64) - 1
 
@@ -102,7 +105,9 @@ def choose(line: Line | None, asked: Asked, *, failed: Collection[str] = ()) -> 
     The newest entry whose rollout has reached the device and that has not failed there. Nothing
     when the device runs it already, or runs something newer of the same line.
     """
-    entry = _first(line, asked, {*failed, *asked.failed}) if line else None
+    entry = (
+        _first(line, asked, {*failed, *asked.failed} if asked.failed else failed) if line else None
+    )
     if line is None or entry is None:
         return NOTHING
     if entry.kind == "embedded":
@@ -151,10 +156,7 @@ def normal_id(text: str) -> str:
 
 def is_uuid(text: str) -> bool:
     """Return whether a text is a UUID as clients send it, in lower case."""
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
+    return _UUID.fullmatch(text) is not None
 
 
 def salt_of(group: str) -> int:

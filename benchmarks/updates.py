@@ -1,0 +1,408 @@
+"""Checks for updates per second, what each costs, and what a patch spares: `./dev bench updates`.
+
+In one run on this machine: a static answer of the same size by the same HTTP server, from memory and
+with the headers that a file has, is the ceiling; rounds alternate, so that a busy machine slows both alike. Figures of CPU are of the server's
+process alone. `--peer URL` asks another Expo update server the same; `--quick` leaves out the real
+exports, from which the sizes of patches come.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess  # noqa: TID251 -- outside of the house: it measures processes
+import sys
+import tempfile
+import time
+import urllib.parse
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shipway.kit import clock
+from shipway.updates import board, bsdiff, files, manifests, model, signing
+from shipway.updates.manifests import Asset, Contents
+
+HERE = pathlib.Path(__file__).parent
+CLIENT = HERE.parent / "examples" / "aios" / "client"
+CONNECTIONS = 8
+ROUNDS = 5
+ROUND_SECONDS = 2.0
+FEWEST_OF_CEILING = 0.7
+
+STATIC = """
+from shipway.intake.app import Intake
+
+class Static:
+    def __init__(self, body): self.body = body
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": message["type"] + ".complete"})
+                if message["type"] == "lifespan.shutdown": return
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(self.body)).encode()),
+                   (b"last-modified", b"Mon, 23 Nov 2026 00:00:00 GMT"), (b"accept-ranges", b"bytes"),
+                   (b"etag", b'"0123456789abcdef0123456789abcdef"')]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+"""
+
+SERVE = """
+import sys, pathlib, uvicorn
+from shipway.intake.boards import Boards
+from shipway.intake.exports import Exports
+from shipway.intake.sightings import Sightings
+from shipway.intake.updates import Updates
+from shipway.kit.blobs import Blobs
+from shipway.updates.files import Files
+home, port, size = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+own = home / "intake"
+updates = Updates(Boards(home / "boards"), Files(home / "files"), Sightings(own / "sightings"))
+app = Static(b"x" * size) if size else Intake(Exports(own / "exports", Blobs(home / "artifacts")), updates)
+uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False,
+            proxy_headers=False, server_header=False, timeout_keep_alive=75)
+"""
+
+
+@dataclass
+class Round:
+    """What one round of asking gave. Latencies are in seconds, CPU is of the server."""
+
+    answers: int
+    seconds: float
+    cpu: float
+    latencies: list[float] = field(repr=False)
+
+    @property
+    def rate(self) -> float:
+        return self.answers / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Seconds of CPU for one answer."""
+        return self.cpu / self.answers
+
+
+def main() -> int:
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(prefix="shipway-bench-", dir="/var/tmp") as folder:
+        home = pathlib.Path(folder)
+        size = lay_out(home)
+        with serving(home, 0) as updates, serving(home, size) as static:
+            figures = asyncio.run(measure(updates, static, arguments.peer))
+    if not arguments.quick:
+        figures["patches"] = patches()
+    print(json.dumps(figures, indent=2))
+    return 0 if figures["of_ceiling_by_cpu"] >= FEWEST_OF_CEILING else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Checks for updates, and the sizes of patches")
+    parser.add_argument("--peer", default="", help="the manifest URL of another update server")
+    parser.add_argument("--quick", action="store_true", help="without real exports")
+    return parser.parse_args()
+
+
+# --- what is served ---------------------------------------------------------------------------------
+
+
+def lay_out(home: pathlib.Path) -> int:
+    """Lay out a signed update with 40 assets. Returns the bytes of its answer, roughly."""
+    private, certificate = signing.make("bench", now=clock.now())
+    launch = os.urandom(1024 * 1024)
+    names = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(40)]
+    sha256 = hashlib.sha256(launch).hexdigest()
+    contents = Contents(
+        platform="ios",
+        runtime="bench",
+        launch=Asset(key="0" * 32, sha256=sha256, ending=manifests.BUNDLE, size=len(launch)),
+        assets=[Asset(key=name[:32], sha256=name, ending="png", size=1000) for name in names],
+        metadata={"branch": "production"},
+    )
+    text = manifests.manifest(
+        contents, id=str(uuid.uuid4()), created=1, base_url="https://bench.localhost"
+    )
+
+    def signed(body: str) -> model.Signed:
+        return model.Signed(body=body, signatures={"main": signing.sign(private, body.encode())})
+
+    entry = model.Entry(
+        id=json.loads(text)["id"], kind="update", created=1, signed=signed(text), launch=sha256
+    )
+    line = model.Line(platform="ios", runtime="bench", entries=(entry,), known={entry.id: 1})
+    made = board.Board(
+        app="bench",
+        channel="production",
+        branch="production",
+        no_update=signed(manifests.no_update()),
+        lines=(line,),
+        chains={"main": ""},
+    )
+    board.write(home / "boards", made)
+    source = home / "launch"
+    source.write_bytes(launch)
+    asyncio.run(files.Files(home / "files").add(source, sha256, manifests.BUNDLE))
+    (home / "asset").write_text(f"{manifests.ASSETS}{sha256}.{manifests.BUNDLE}")
+    (home / "update").write_text(entry.id)
+    assert signing.read_certificate(certificate)
+    return len(text) + 900
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    pid: int
+    home: pathlib.Path
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        parts = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def memory(self) -> int:
+        """Bytes in memory."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+@contextlib.contextmanager
+def serving(home: pathlib.Path, size: int) -> Iterator[Server]:
+    """Serve the updates, or ``size`` static bytes, in a process of its own."""
+    port = _free_port()
+    code = STATIC + SERVE
+    process = subprocess.Popen([sys.executable, "-c", code, str(home), str(port), str(size)])
+    try:
+        _wait_for(port)
+        yield Server(f"http://127.0.0.1:{port}{manifests.MANIFEST}", process.pid, home)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)  # noqa: TID251 -- a port has no event
+    raise TimeoutError(port)
+
+
+# --- asking -----------------------------------------------------------------------------------------
+
+
+def request(url: str, path: str, device: str, current: str, more: str = "") -> bytes:
+    """Return the bytes of a check, with the headers that a phone sends."""
+    host = urllib.parse.urlsplit(url).netloc
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"host: {host}",
+        "accept: multipart/mixed,application/expo+json,application/json",
+        "expo-platform: ios",
+        "expo-protocol-version: 1",
+        "expo-api-version: 1",
+        "expo-updates-environment: BARE",
+        "expo-json-error: true",
+        f"eas-client-id: {device.upper()}",
+        "expo-runtime-version: bench",
+        f"expo-current-update-id: {current}",
+        f"expo-embedded-update-id: {current}",
+        'expo-expect-signature: sig, keyid="main", alg="rsa-v1_5-sha256"',
+        "x-shipway-updates: bench/production",
+        *([more] if more else []),
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def ask(server: Server, requests: Sequence[bytes], seconds: float, *, at_once: int) -> Round:
+    """Ask again and again over kept connections."""
+    latencies: list[float] = []
+    loop = asyncio.get_running_loop()
+    cpu, begun = server.cpu if server.pid else 0.0, loop.time()
+
+    async def connection(first: int) -> None:
+        parts = urllib.parse.urlsplit(server.url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        number = first
+        while number == first or loop.time() - begun < seconds:
+            asked = loop.time()
+            writer.write(requests[number % len(requests)])
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]
+            if length.strip():
+                await reader.readexactly(int(length))
+            assert head[9:10] == b"2", head
+            latencies.append(loop.time() - asked)
+            number += at_once
+        writer.close()
+
+    await asyncio.gather(*(connection(number) for number in range(at_once)))
+    spent = (server.cpu if server.pid else 0.0) - cpu
+    return Round(len(latencies), loop.time() - begun, spent, latencies)
+
+
+async def measure(updates: Server, static: Server, peer: str) -> dict[str, Any]:
+    running = (updates.home / "update").read_text()
+    fresh = str(uuid.uuid4())
+    devices = [str(uuid.uuid4()) for _ in range(1000)]
+    path = manifests.MANIFEST
+
+    def of(server: Server, known: int, current: str) -> list[bytes]:
+        return [request(server.url, path, one, current) for one in devices[:known]]
+
+    figures: dict[str, Any] = {}
+    for known in (1, 100, 1000):
+        rounds = await _rounds(updates, of(updates, known, fresh), static, of(static, known, fresh))
+        figures[f"manifest_{known}_devices"] = _told(rounds[0])
+        figures["static_same_size"] = _told(rounds[1])
+    figures["of_ceiling"] = round(
+        figures["manifest_1000_devices"]["per_second"] / figures["static_same_size"]["per_second"],
+        3,
+    )
+    cpu = figures["static_same_size"]["cpu_ms"] / figures["manifest_1000_devices"]["cpu_ms"]
+    figures["of_ceiling_by_cpu"] = round(cpu, 3)
+    figures["nothing_new_1000_devices"] = _told(
+        [await ask(updates, of(updates, 1000, running), ROUND_SECONDS, at_once=CONNECTIONS)]
+    )
+    storm = await ask(updates, of(updates, 1000, fresh), ROUND_SECONDS * 2, at_once=200)
+    figures["push_storm_200_at_once"] = _told([storm])
+    figures["assets"] = await _assets(updates, fresh)
+    figures["memory_mib"] = {
+        "updates": round(updates.memory / 2**20, 1),
+        "static": round(static.memory / 2**20, 1),
+    }
+    if peer:
+        other = Server(peer, 0, updates.home)
+        peer_path = urllib.parse.urlsplit(peer).path or "/"
+        asked = [request(peer, peer_path, one, fresh) for one in devices]
+        figures["peer"] = _told([await ask(other, asked, ROUND_SECONDS * 2, at_once=CONNECTIONS)])
+    return figures
+
+
+async def _rounds(
+    one: Server, ones: Sequence[bytes], other: Server, others: Sequence[bytes]
+) -> tuple[list[Round], list[Round]]:
+    """Ask both in turns."""
+    mine, theirs = [], []
+    for _ in range(ROUNDS):
+        mine.append(await ask(one, ones, ROUND_SECONDS, at_once=CONNECTIONS))
+        theirs.append(await ask(other, others, ROUND_SECONDS, at_once=CONNECTIONS))
+    return mine, theirs
+
+
+async def _assets(updates: Server, fresh: str) -> dict[str, Any]:
+    path = (updates.home / "asset").read_text()
+    device = [request(updates.url, path, str(uuid.uuid4()), fresh)]
+    first = await ask(updates, device, 0.0, at_once=1)
+    kept = await ask(updates, device, ROUND_SECONDS, at_once=CONNECTIONS)
+    return {
+        "bytes": 1024 * 1024,
+        "first_ms": round(first.latencies[0] * 1000, 2),
+        "cached": _told([kept]),
+    }
+
+
+def _told(rounds: Sequence[Round]) -> dict[str, float]:
+    latencies = sorted(one for round_ in rounds for one in round_.latencies)
+    return {
+        "per_second": round(statistics.median(round_.rate for round_ in rounds), 1),
+        "cpu_ms": round(statistics.median(round_.cost for round_ in rounds) * 1000, 4),
+        "p50_ms": round(latencies[len(latencies) // 2] * 1000, 2),
+        "p99_ms": round(latencies[int(len(latencies) * 0.99)] * 1000, 2),
+    }
+
+
+# --- patches of real exports ------------------------------------------------------------------------
+
+SCREEN = """import { Text, View } from 'react-native';
+
+export default function Extra() {
+  return (
+    <View>
+      {['one', 'two', 'three'].map((name) => (
+        <Text key={name}>A new screen says {name}.</Text>
+      ))}
+    </View>
+  );
+}
+"""
+
+
+def patches() -> dict[str, Any]:
+    """Export the example for Android as it is and with three changes, and compare sizes."""
+    if not (CLIENT / "node_modules").is_dir():
+        return {"skipped": f"{CLIENT} has no node_modules: run npm ci there"}
+    with tempfile.TemporaryDirectory(prefix="shipway-bench-", dir="/var/tmp") as folder:
+        copy = pathlib.Path(folder) / "client"
+        left_out = shutil.ignore_patterns("node_modules", ".expo", "dist")
+        shutil.copytree(CLIENT, copy, ignore=left_out)
+        (copy / "node_modules").symlink_to(CLIENT / "node_modules")
+        before = _exported(copy)
+        figures = {"full": _sizes(before)}
+        about = copy / "src" / "app" / "(tabs)" / "about.tsx"
+        text = about.read_text()
+        about.write_text(text.replace('"The server"', '"The server says"'))
+        figures["one_line"] = _patched(before, _exported(copy))
+        (copy / "src" / "app" / "extra.tsx").write_text(SCREEN)
+        figures["new_screen"] = _patched(before, _exported(copy))
+        (copy / "src" / "app" / "extra.tsx").unlink()
+        about.write_text(text + "\nexport const extra = () => [1, 2, 3].map((n) => n * 2);\n")
+        figures["new_function"] = _patched(before, _exported(copy))
+        return figures
+
+
+def _exported(client: pathlib.Path) -> bytes:
+    target = client / "dist"
+    shutil.rmtree(target, ignore_errors=True)
+    argv = ["node", str(client / "node_modules" / ".bin" / "expo"), "export", "--platform",
+            "android", "--output-dir", str(target), "--source-maps"]  # fmt: skip
+    env = {
+        **os.environ,  # noqa: TID251 -- as a developer would export
+        "EXPO_OFFLINE": "1",
+        "EXPO_NO_TELEMETRY": "1",
+        "CI": "1",
+    }
+    subprocess.run(argv, cwd=client, env=env, check=True, stdout=sys.stderr)
+    (bundle,) = target.rglob("*.hbc")
+    return bundle.read_bytes()
+
+
+def _sizes(bundle: bytes) -> dict[str, int]:
+    return {"raw": len(bundle)} | {
+        name: len(data) for name, data in files.compressed(bundle).items()
+    }
+
+
+def _patched(before: bytes, after: bytes) -> dict[str, Any]:
+    began = time.monotonic()
+    patch = bsdiff.make(before, after)
+    seconds = round(time.monotonic() - began, 2)
+    smallest = min(_sizes(after).values())
+    return {
+        "patch": len(patch),
+        "smallest_full": smallest,
+        "part": round(len(patch) / smallest, 4),
+        "made_in_seconds": seconds,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
