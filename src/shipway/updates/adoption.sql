@@ -37,7 +37,7 @@ on conflict (app, update_id, client) do update
 -- hit_patches --
 -- Downloads that were patches, by what they led to and from.
 update updates.patches p
-   set hits = hits + seen.hits
+   set hits = p.hits + seen.hits
   from jsonb_to_recordset(%(rows)s) as seen (app text, target text, base text, hits bigint)
   join updates.entries t on t.id = seen.target
   left join updates.entries b on b.id = seen.base

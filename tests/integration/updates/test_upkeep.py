@@ -1,0 +1,183 @@
+"""What the worker does by itself: patches, adoption, halting, garbage."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import uuid
+from collections.abc import AsyncIterator
+
+import bsdiff4
+import httpx2
+import pytest
+from tests.fakes import updates
+
+from shipway.environments.vault import Vault
+from shipway.kit import db
+from shipway.updates.garbage import SAFETY
+from shipway.updates.office import Office
+
+pytestmark = pytest.mark.anyio
+
+APP = updates.APP
+
+
+@pytest.fixture
+async def shipway(database: db.Database, home: pathlib.Path) -> AsyncIterator[updates.Shipway]:
+    async with updates.served(database, home) as found:
+        yield found
+
+
+@pytest.fixture
+def office(shipway: updates.Shipway) -> Office:
+    vault = Vault.at(shipway.home, opens=True)
+    return Office.of(shipway.database, shipway.store, vault, shipway.home, now=shipway.clock)
+
+
+def code(seed: int = 0) -> bytes:
+    """Bytes that do not compress."""
+    return random.Random(seed).randbytes(200_000)
+
+
+async def poll(shipway: updates.Shipway, client: str, **headers: str) -> int:
+    """Ask for an update as a device does."""
+    device = {
+        "expo-platform": "ios",
+        "expo-protocol-version": "1",
+        "expo-runtime-version": updates.RUNTIMES["ios"],
+        "eas-client-id": client,
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        answer = await http.get(shipway.manifest_url, headers={**shipway.edge(), **device})
+        return answer.status_code
+
+
+async def load(
+    shipway: updates.Shipway, base: str, target: str, launch: str, client: str = "c"
+) -> httpx2.Response:
+    """Load a bundle as a device that runs another one does."""
+    headers = {
+        "a-im": "bsdiff",
+        "accept-encoding": "identity",
+        "eas-client-id": client,
+        "expo-current-update-id": base,
+        "expo-requested-update-id": target,
+    }
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        url = f"{shipway.base_url}/_updates/assets/{launch}.bundle"
+        return await http.get(url, headers={**shipway.edge(), **headers})
+
+
+async def test_a_patch_is_made_from_what_was_offered_before(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    old = (await shipway.offers(await shipway.publish(code=code())))["ios"]
+    group = await shipway.publish(code=code() + b"one line more")
+    new = (await shipway.offers(group))["ios"]
+    whole = await load(shipway, old.id, new.id, new.launch)
+    assert whole.status_code == 200
+    assert await office.make_patches() == 2
+    await office.boards.refresh(APP)
+    await shipway.settle()
+
+    answer = await load(shipway, old.id.upper(), new.id, new.launch)
+
+    assert (answer.status_code, answer.headers["im"]) == (226, "bsdiff")
+    assert answer.headers["expo-base-update-id"] == old.id
+    assert "no-store" in answer.headers["cache-control"]
+    assert len(answer.content) < len(whole.content) / 50
+    base = await load(shipway, "", old.id, old.launch)
+    assert bsdiff4.patch(base.content, answer.content) == whole.content
+    await shipway.sightings.flush()
+    await office.adoption.read()
+    (made,) = [one for one in await office.patches.all(APP) if one.target == new.launch]
+    assert made.hits == 1
+    assert await office.make_patches() == 0, "what was tried once is not tried again"
+
+
+async def test_a_patch_that_is_hardly_smaller_is_not_offered(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    old = (await shipway.offers(await shipway.publish(code=code(1))))["ios"]
+    new = (await shipway.offers(await shipway.publish(code=code(2))))["ios"]
+    assert await office.make_patches() == 0
+    await office.boards.refresh(APP)
+    await shipway.settle()
+    assert (await load(shipway, old.id, new.id, new.launch)).status_code == 200
+    assert all("not worth it" in one.sentence for one in await office.patches.all(APP))
+
+
+async def test_devices_are_counted_and_survive_a_restart(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    group = await shipway.publish()
+    update = (await shipway.offers(group))["ios"]
+    one, two = str(uuid.uuid4()), str(uuid.uuid4())
+    for client in (one, one.upper(), two):
+        await poll(shipway, client)
+    await load(shipway, "", update.id, update.launch, one)
+    await poll(shipway, one, expo_current_update_id=update.id)
+    failed = {"expo_recent_failed_update_ids": f'"{update.id}"'}
+    await poll(shipway, two, **failed, expo_fatal_error="no such module, says a@b.org")
+    await shipway.sightings.flush()
+    assert await office.adoption.read() == 6
+    assert await office.adoption.read() == 0, "each line is read once"
+
+    (told,) = [row for row in await office.adoption.of(group.id) if row.platform == "ios"]
+
+    assert (told.offered, told.downloaded, told.launched, told.failed) == (2, 1, 1, 1)
+    assert told.running == 1
+    (failure,) = await office.adoption.failures(group.id)
+    assert failure.error == "no such module, says <email>"
+    files = pathlib.Path(shipway.home, "owners", "intake", "updates", "sightings").glob("*")
+    assert not any(one in path.read_text() for path in files), "ids are hashed"
+
+
+async def test_a_rollout_that_fails_on_devices_is_halted(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    first = await shipway.publish(code=b"1")
+    second = await shipway.publish(code=b"2", per_mille=999)
+    update = (await shipway.offers(second))["ios"].id
+    for _ in range(4):
+        await poll(shipway, str(uuid.uuid4()), expo_recent_failed_update_ids=f'"{update}"')
+    await shipway.sightings.flush()
+
+    await office.keep_house()
+
+    assert (await office.records.group(second.id)).state == "reverted"
+    newest = await office.records.newest(APP, "production")
+    assert newest
+    assert (newest.source, newest.author) == (first.id, "shipway")
+    assert "4 of 4 devices failed to launch it" in newest.message
+    await office.keep_house()
+    assert await office.records.newest(APP, "production") == newest
+
+
+async def test_garbage_goes_when_nobody_can_ask_for_it(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    first = (await shipway.offers(await shipway.publish(code=b"first", assets={"png": b"p"})))[
+        "ios"
+    ]
+    for number in range(13):
+        await shipway.publish(code=str(number).encode())
+    assert (await office.garbage.find()).files == []
+    for name in shipway.files.all():
+        old = shipway.files.path(name).stat().st_mtime - SAFETY.total_seconds()
+        os.utime(shipway.files.path(name), (old, old))
+    assert (await office.garbage.find()).files == [], "a device may still come for them"
+    shipway.clock.ahead = SAFETY * 2
+
+    found = await office.garbage.find()
+
+    assert first.launch in found.files
+    assert found.size > 0
+    assert shipway.files.path(first.launch).exists(), "finding is no removing"
+    assert (await office.garbage.remove()).files == found.files
+    assert not shipway.files.path(first.launch).exists()
+    assert (await load(shipway, "", first.id, first.launch)).status_code == 404
+    newest = (await shipway.offers(await shipway.publish(code=b"12")))["ios"]
+    assert (await load(shipway, "", newest.id, newest.launch)).status_code == 200
