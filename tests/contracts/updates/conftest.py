@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from tests.contracts.updates import shelf as shelves
 from tests.contracts.updates.shelf import Shelf
-from tests.contracts.updates.world import App, World
+from tests.contracts.updates.world import App, World, sharing_keys
 from tests.fakes import updates
 from tests.fakes.second_opinion import npm
 
 from shipway.kit import db
-from shipway.updates import signing
 
 
 @pytest.fixture(scope="session")
@@ -23,24 +22,12 @@ async def world(cluster: Any, anyio_backend: str) -> AsyncIterator[World]:
     name = await cluster.make(template="template_shipway")
     database = db.Database(cluster.url(name), name="test")
     await database.open()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(signing, "make", _make_once(signing.make))
+    with sharing_keys():
         async with updates.served(database, home) as shipway:
             yield World(shipway)
     await database.close()
     await cluster.drop(name)
     shutil.rmtree(home)
-
-
-def _make_once(make: Any) -> Any:
-    """RSA keys take half a second each: apps share theirs here, one for each id."""
-    made: dict[str, tuple[str, str]] = {}
-
-    def made_once(name: str, *, now: Any) -> tuple[str, str]:
-        keyid = name.rpartition(" ")[2]
-        return made.setdefault(keyid, made.get(keyid) or make(name, now=now))
-
-    return made_once
 
 
 @pytest.fixture

@@ -5,14 +5,16 @@ One `World` lasts for a whole test session; each test has an `App` of its own in
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import itertools
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pytest
 from tests.fakes import updates
 from tests.fakes.expo_client import wire
 from tests.fakes.expo_client.build import Build
@@ -22,13 +24,31 @@ from tests.fakes.expo_client.signing import Trust
 from tests.fakes.expo_client.wire import Reply
 from tests.fakes.updates import Shipway
 
-from shipway.updates import manifests
+from shipway.updates import manifests, signing
 from shipway.updates.patching import Patcher, Patches
 from shipway.updates.publishing import Publication
 from shipway.updates.records import Group
 
 PLATFORMS: tuple[Platform, ...] = ("android", "ios")
 MAIN = "production"
+
+_KEYS: dict[str, tuple[str, str]] = {}
+
+
+@contextlib.contextmanager
+def sharing_keys() -> Iterator[None]:
+    """Let all apps have the same keys, one for each id: an RSA key takes half a second."""
+    make = signing.make
+
+    def make_once(name: str, *, now: datetime.datetime) -> tuple[str, str]:
+        keyid = name.rpartition(" ")[2]
+        if keyid not in _KEYS:
+            _KEYS[keyid] = make(name, now=now)
+        return _KEYS[keyid]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(signing, "make", make_once)
+        yield
 
 
 def bundle(text: str, size: int = 4000) -> bytes:
@@ -170,6 +190,11 @@ class App:
 
     async def change_channel(self, name: str = MAIN, **changes: Any) -> None:
         await self.shown(self.world.changes.change_channel(self.name, name, **changes))
+
+    async def open_channel(self) -> None:
+        """Make the channel before anything is published."""
+        await self.world.records.channel(self.name, self.channel)
+        await self.shown(self.world.shipway.boards.refresh(self.name))
 
     async def make_patches(self, branch: str = MAIN) -> None:
         shipway = self.world.shipway

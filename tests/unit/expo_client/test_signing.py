@@ -5,60 +5,17 @@ import datetime
 from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from tests.fakes.expo_client import signing
+from cryptography.hazmat.primitives.asymmetric import padding
+from tests.fakes.expo_client import certificates, signing
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
-DAY = datetime.timedelta(days=1)
 BODY = b'{"id":"x"}'
-KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)]
+KEYS = certificates.KEYS
 
 
-def pem(
-    number: int,
-    issuer: int | None = None,
-    *,
-    ca: bool = False,
-    signs: bool = True,
-    code: bool = True,
-    length: int | None = None,
-    project: str = "",
-    days: int = 1,
-) -> str:
-    """Make a certificate for a key; it is issued by another's key, or by its own."""
-    issuer = number if issuer is None else issuer
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(number))]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(issuer))]))
-        .public_key(KEYS[number].public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - DAY)
-        .not_valid_after(NOW + days * DAY)
-        .add_extension(usage(signs=signs, ca=ca), critical=True)
-    )
-    if ca:
-        builder = builder.add_extension(
-            x509.BasicConstraints(ca=True, path_length=length), critical=True
-        )
-    if code:
-        extended = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
-        builder = builder.add_extension(extended, critical=True)
-    if project:
-        limited = x509.UnrecognizedExtension(signing.PROJECT, project.encode())
-        builder = builder.add_extension(limited, critical=False)
-    return builder.sign(KEYS[issuer], hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-
-
-def usage(*, signs: bool, ca: bool) -> x509.KeyUsage:
-    names = ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-             "crl_sign", "encipher_only", "decipher_only"]  # fmt: skip
-    no: dict[str, Any] = dict.fromkeys(names, False)
-    return x509.KeyUsage(digital_signature=signs, key_cert_sign=ca, **no)
+def pem(number: int, issuer: int | None = None, **shape: Any) -> str:
+    return certificates.pem(number, issuer, now=NOW, **shape)
 
 
 def header(number: int = 0, body: bytes = BODY, *, keyid: str = "main", rest: str = "") -> str:
