@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shipway import appfile
@@ -50,7 +50,9 @@ class Delivering:
             for environment in product.environments
             if environment in names.DEPLOYED
         }
-        plan = planning.plan(product, full=full, publics=publics)
+        plan = planning.plan(
+            product, full=full, publics=publics, bases=await self._bases(started.app)
+        )
         return Work(full=full, layers=plan.layers)
 
     @durable.step
@@ -184,6 +186,11 @@ class Delivering:
 
     async def _product(self, run: Run) -> Product:
         return appfile.parse(await self._text(run), where=f"{FILE} at {run.commit[:12]}")
+
+    async def _bases(self, app: str) -> Mapping[str, str]:
+        """Return the artifacts of the release before: exports are made to differ little from it."""
+        before = await self._last_release(app)
+        return before.artifacts if before else {}
 
     async def _last_release(self, app: str) -> releases.Release | None:
         found = await self._on.releases.list(app, limit=1)

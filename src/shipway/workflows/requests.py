@@ -48,6 +48,7 @@ class Requests:
         new = await self._pushes.arrived(app, await self._sources.refs(app), by=by)
         runs = [await self._run_of(push) for push in new if push.commit]
         for run in await self._waiting(app, runs):
+            await self._supersede(run)
             await self._remote.start(names.delivery(run.id))
         return runs
 
@@ -73,14 +74,28 @@ class Requests:
         for change in await self._updates.waiting_changes():
             await self._remote.start(names.update(change.app, change.id))
 
+    async def _supersede(self, newer: Run) -> None:
+        """End the older runs of the branch that have not come as far as a release."""
+        for run in await self._runs.list(newer.app, limit=50):
+            older = run.branch == newer.branch and run.push < newer.push
+            if older and not run.state.is_final and not await self._releases.of_run(run.id):
+                sentence = f"Superseded by {newer.id}: {newer.branch} is at {newer.commit[:12]}."
+                await self._interrupt(run.id, sentence)
+
+    async def _interrupt(self, run: str, sentence: str) -> bool:
+        """Cancel a run and end the step that it is in. False when it has ended already."""
+        if not await self._runs.set_state(run, State.CANCELLED, sentence):
+            return False
+        await self._db.rows("select pg_notify(%(channel)s, %(run)s)", channel=INTERRUPT, run=run)
+        return True
+
     async def cancel(self, run: str, caller: Caller) -> str:
         """Cancel a run: the step that it is in ends at once. Returns a sentence."""
         caller.must(Action.CANCEL_RUN)
         sentence = f"Cancelled by {caller.person}."
-        if not await self._runs.set_state(run, State.CANCELLED, sentence):
+        if not await self._interrupt(run, sentence):
             found = await self._runs.get(run)
             raise errors.Conflict(f"{run} has ended already: {found.sentence}")
-        await self._db.rows("select pg_notify(%(channel)s, %(run)s)", channel=INTERRUPT, run=run)
         return sentence
 
     async def approve(self, release: str, environment: str, caller: Caller, reason: str) -> str:

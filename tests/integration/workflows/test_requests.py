@@ -1,0 +1,141 @@
+"""Asking for work, with the real record; only the workflow engine takes notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from shipway.access.model import Caller, Role
+from shipway.builds.model import State
+from shipway.builds.records import Runs
+from shipway.builds.sources import Sources
+from shipway.environments.apps import Apps
+from shipway.kit import db, durable, errors
+from shipway.releases.records import Releases
+from shipway.workflows.requests import Requests
+
+pytestmark = pytest.mark.anyio
+
+DEV = Caller(person="dev", role=Role.DEVELOPER, token_id="tok_1")
+VIEWER = Caller(person="eve", role=Role.VIEWER, token_id="tok_2")
+
+
+class Remote:
+    """Takes note of what is started and sent."""
+
+    def __init__(self) -> None:
+        self.started: list[durable.Start] = []
+
+    async def start(self, start: durable.Start) -> None:
+        self.started.append(start)
+
+    async def send(self, *_: object, **__: object) -> None: ...
+
+
+class Branches:
+    """The refs of a repository that only this test pushes to."""
+
+    def __init__(self) -> None:
+        self.refs_now: Mapping[str, str] = {}
+
+    async def refs(self, app: str) -> Mapping[str, str]:
+        return self.refs_now
+
+
+@pytest.fixture
+def remote() -> Remote:
+    return Remote()
+
+
+@pytest.fixture
+def branches() -> Branches:
+    return Branches()
+
+
+@pytest.fixture
+async def requests(database: db.Database, remote: Remote, branches: Branches) -> Requests:
+    await Apps(database).create("tiny", "dev")
+    return Requests(database, cast("Sources", branches), cast("durable.Remote", remote))
+
+
+def commit(number: int) -> str:
+    return f"{number:040x}"
+
+
+async def test_a_push_starts_one_run_however_often_it_is_reported(
+    requests: Requests, remote: Remote, branches: Branches
+) -> None:
+    branches.refs_now = {"main": commit(1), "idea": commit(2)}
+
+    first = await requests.pushes_arrived("tiny", "dev")
+    again = await requests.pushes_arrived("tiny", "dev")
+
+    assert {(run.branch, run.kind.value) for run in first} == {("main", "full"), ("idea", "fast")}
+    assert again == []
+    # What is on record and has not begun is started again: the same id joins it.
+    assert {start.id for start in remote.started} == {run.id for run in first}
+
+
+async def test_a_newer_push_supersedes_a_run_that_has_no_release(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    branches.refs_now = {"main": commit(1), "idea": commit(1)}
+    older = await requests.pushes_arrived("tiny", "dev")
+    branches.refs_now = {"main": commit(2), "idea": commit(1)}
+
+    (newer,) = await requests.pushes_arrived("tiny", "dev")
+
+    states = {run.branch: await Runs(database).get(run.id) for run in older}
+    assert states["main"].state is State.CANCELLED
+    assert states["main"].sentence == f"Superseded by {newer.id}: main is at {commit(2)[:12]}."
+    assert states["idea"].state is State.WAITING
+
+
+async def test_a_run_that_has_made_its_release_is_left_alone(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    branches.refs_now = {"main": commit(1)}
+    (older,) = await requests.pushes_arrived("tiny", "dev")
+    await Runs(database).set_state(older.id, State.RUNNING)
+    await Releases(database).add(**release_of(older.id))
+    branches.refs_now = {"main": commit(2)}
+
+    await requests.pushes_arrived("tiny", "dev")
+
+    assert (await Runs(database).get(older.id)).state is State.RUNNING
+
+
+async def test_a_run_is_cancelled_once_and_by_those_who_may(
+    requests: Requests, branches: Branches
+) -> None:
+    branches.refs_now = {"main": commit(1)}
+    (run,) = await requests.pushes_arrived("tiny", "dev")
+
+    with pytest.raises(errors.Denied, match="eve is a viewer"):
+        await requests.cancel(run.id, VIEWER)
+    assert await requests.cancel(run.id, DEV) == "Cancelled by dev."
+    with pytest.raises(errors.Conflict, match="has ended already: Cancelled by dev"):
+        await requests.cancel(run.id, DEV)
+
+
+async def test_only_a_ready_release_is_approved(requests: Requests, database: db.Database) -> None:
+    made = await Releases(database).add(**release_of("run_1"))
+    approver = Caller(person="ada", role=Role.APPROVER, token_id="tok_3")
+
+    with pytest.raises(errors.Refused, match="v1 is not ready: it is candidate"):
+        await requests.approve(made.id, "production", approver, "")
+
+
+def release_of(run: str) -> dict[str, Any]:
+    return {
+        "app": "tiny",
+        "run": run,
+        "commit": commit(1),
+        "schema_head": "",
+        "artifacts": {},
+        "product": 'name = "tiny"',
+        "changelog": "",
+        "authors": ["dev"],
+    }
