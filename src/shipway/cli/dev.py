@@ -16,14 +16,19 @@ from shipway.cli.session import Session, verb
 from shipway.kit import errors
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
+PORT = click.IntRange(1, 65535)
 WIDTH = 10
 """Columns that names take; a longer one makes its own lines longer."""
 
 
 @options.examples("shipway dev", "shipway dev --lan", "shipway dev --port 5001 --no-client")
 @click.command()
-@click.option("--port", default=5000, show_default=True, help="Where the server listens.")
-@click.option("--client-port", default=8081, show_default=True, help="Where Expo listens.")
+@click.option(
+    "--port", type=PORT, default=5000, show_default=True, help="Where the server listens."
+)
+@click.option(
+    "--client-port", type=PORT, default=8081, show_default=True, help="Where Expo listens."
+)
 @click.option("--lan", is_flag=True, help="Let a phone on the same network reach both.")
 @click.option("--fresh", is_flag=True, help="Begin with an empty database.")
 @click.option("--no-client", is_flag=True, help="Run no Expo dev server.")

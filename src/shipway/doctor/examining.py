@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import pathlib
+import pwd
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -42,14 +43,16 @@ class Patient:
 
 
 async def examine(settings: Settings) -> Report:
-    """Look at every part. Raises `errors.Denied` for somebody who may not see it."""
+    """Look at every part. Raises `errors.Denied` for anybody but the one who keeps it."""
     home = settings.home.resolve()
     if not (home / "services").is_dir():
         never = findings.wrong("services", f"There is no Shipway in {home}.", "Run `shipway up`.")
         return Report(findings=(*await _looked("programs", _programs(home)), never))
-    if os.geteuid() not in {0, home.stat().st_uid}:
+    keeper = (home / "services").stat().st_uid
+    if os.geteuid() != keeper:  # not even root: owners and modes are judged by who keeps it
+        name = pwd.getpwuid(keeper).pw_name
         raise errors.Denied(
-            f"The Shipway in {home} belongs to somebody else.", fix="Run: sudo shipway doctor"
+            f"The Shipway in {home} is kept by {name}.", fix=f"Run: sudo -u {name} shipway doctor"
         )
     patient = await _meet(settings, home)
     found = [finding for part, look in _round(patient) for finding in await _looked(part, look)]
@@ -176,9 +179,12 @@ def _vault(patient: Patient) -> Look:
 def _records(patient: Patient) -> Look:
     async def look() -> list[Finding]:
         seen = patient.seen
+        owners = looking_home.owners(patient.home)
+        silent = judging_records.silent(await looking_records.silent(patient.home, owners))
         if seen is None:
-            return []
+            return silent
         return [
+            *silent,
             judging_records.migrations(seen.missing, seen.refusal),
             *judging_records.unfinished(seen.unfinished, durable.VERSION),
             *judging_records.stranded(seen.stranded),

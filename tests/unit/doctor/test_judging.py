@@ -109,6 +109,12 @@ def test_an_open_folder_of_secrets_is_wrong_and_can_be_mended() -> None:
     assert missing.remedy is None
 
 
+def test_whose_user_is_missing_is_not_given_away() -> None:
+    place = home.Place(path="/h/ca", wanted=(-1, 8, 0o755), found=(0, 8, 0o700))
+    (found,) = home.places([place])
+    assert (found.weight, found.remedy) == (Weight.WRONG, None)
+
+
 def test_a_home_that_nobody_can_walk_to() -> None:
     (found,) = home.closed_way(pathlib.PurePath("/root/shipway"), ["/root"])
     assert "cannot walk through /root" in found.sentence
@@ -265,6 +271,7 @@ def test_the_database() -> None:
     assert records.migrations([], "0001 was edited").sentence == "0001 was edited"
     assert weights(records.stranded(["deliver run_1"])) == ["wrong"]
     assert records.stranded([]) == []
+    assert weights(records.silent(["cluster.shop.staging"])) == ["wrong"]
 
 
 def test_notifications() -> None:

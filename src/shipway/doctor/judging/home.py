@@ -17,7 +17,7 @@ class Place:
 
     path: str
     wanted: tuple[int, int, int]
-    """User, group, mode."""
+    """User, group, mode; -1 for a user or group that is missing."""
     found: tuple[int, int, int] | None
 
 
@@ -34,6 +34,10 @@ def _place(place: Place) -> Iterable[Finding]:
         yield findings.wrong("permissions", f"{place.path} is missing.", "Run `shipway up`.")
         return
     uid, gid, mode = place.wanted
+    if -1 in {uid, gid}:
+        told = f"Whoever {place.path} should belong to is no user or group here."
+        yield findings.wrong("permissions", told, "Run `shipway up`, which makes them.")
+        return
     if place.found[:2] != (uid, gid):
         has = f"{place.path} belongs to {place.found[0]}:{place.found[1]}, not to {uid}:{gid}."
         remedy = Remedy(kind="owner", target=place.path, uid=uid, gid=gid, mode=mode)
@@ -88,7 +92,7 @@ def accounts(seen: Sequence[Account], missing: Sequence[str]) -> list[Finding]:
             found.append(findings.wrong("users", told, f"ps -u {one.name}, and end them."))
     if others := [one.name for one in gone if not one.ours]:
         told = (
-            f"{len(others)} users are left from another SHIPWAY_HOME: {findings.listed(others, 3)}."
+            f"Left from another SHIPWAY_HOME, {len(others)} in all: {findings.listed(others, 3)}."
         )
         found.append(
             findings.doubtful("users", told, "If that is gone for good: userdel, one by one.")
@@ -105,10 +109,10 @@ SINGLE_USER = (
 
 def single_user(name: str) -> list[Finding]:
     """Say what is given up where nobody is root."""
-    mend = "`sudo shipway up` in a home of root's gives each part a user of its own."
+    first = f"Everything runs as {name}. `sudo shipway up` gives each part a user of its own."
     return [
-        Finding(part="users", weight=Weight.GIVEN_UP, sentence=sentence, mend=mend)
-        for sentence in (f"Everything runs as {name}, not as users apart.", *SINGLE_USER)
+        Finding(part="users", weight=Weight.GIVEN_UP, sentence=sentence)
+        for sentence in (first, *SINGLE_USER)
     ]
 
 

@@ -76,6 +76,12 @@ def migrations(missing: Sequence[str], refusal: str = "") -> Finding:
     return findings.fine("database", "Shipway's own answers, and its schema is current.")
 
 
+def silent(seen: Sequence[str]) -> list[Finding]:
+    """Judge databases that answer nobody."""
+    mend = "Run `shipway up`; then see logs/services below SHIPWAY_HOME."
+    return [findings.wrong("database", f"{name} does not answer.", mend) for name in seen]
+
+
 def deliveries(given_up: int, last_error: str) -> list[Finding]:
     """Judge notifications that reached nobody."""
     if not given_up:

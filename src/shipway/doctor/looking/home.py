@@ -32,7 +32,7 @@ def places(home: pathlib.Path) -> list[judging.Place]:
     ]
     worker = _uid(home, Owner(Kind.WORKER))
     key = home / "secrets" / "vault.key"
-    return [*seen, _place(key, worker, -1, 0o600)]
+    return [*seen, _place(key, worker, 0, 0o600)]
 
 
 def _place(path: pathlib.Path, uid: int, gid: int, mode: int) -> judging.Place:

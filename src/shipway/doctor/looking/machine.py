@@ -42,15 +42,20 @@ async def _program(name: str, package: str, path: str) -> machine.Program:
         name=name,
         package=package,
         found=bool(found),
-        version=await _version(asked) if asked else (),
+        version=await _version(asked, "--version") if asked else await _packaged(found, package),
         oldest=OLDEST.get(name, ()),
     )
 
 
-async def _version(program: str) -> tuple[int, ...]:
-    wanted = command.Command(
-        argv=(program, "--version"), env=command.base_environment(), timeout=10
-    )
+async def _packaged(found: str | None, package: str) -> tuple[int, ...]:
+    """The version of s6 is known to the package manager alone."""
+    if not found or pathlib.Path(found).name != "s6-svscan" or not shutil.which("dpkg-query"):
+        return ()
+    return await _version("dpkg-query", "--show", package)
+
+
+async def _version(*words: str) -> tuple[int, ...]:
+    wanted = command.Command(argv=words, env=command.base_environment(), timeout=10)
     with contextlib.suppress(errors.ShipwayError):
         told = await command.run(wanted)
         if numbers := _NUMBERS.search(told.output):

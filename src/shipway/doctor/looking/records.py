@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import pathlib
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 import psycopg
 
+from shipway.database import find
 from shipway.doctor.judging import records
-from shipway.kit import clock, db, durable, errors, migrate
+from shipway.kit import clock, command, db, durable, errors, migrate
+from shipway.runtime.model import Kind, Owner
 
 _SQL = db.queries("shipway.doctor")
 
@@ -47,6 +50,19 @@ async def opened(url: str) -> AsyncIterator[db.Database]:
         yield database
     finally:
         await database.close()
+
+
+async def silent(home: pathlib.Path, owners: Iterable[Owner]) -> list[str]:
+    """Return the databases, of Shipway and of apps, that answer nobody at their socket."""
+    postgres = await find.find()
+    found = []
+    for owner in owners:
+        if owner.kind in {Kind.STORE, Kind.CLUSTER}:
+            words = (postgres.program("pg_isready"), "-q", "-h", owner.sockets(str(home)))
+            asked = command.Command(argv=words, env=command.base_environment(), timeout=10)
+            if (await command.run(asked, check=False)).status:
+                found.append(owner.slug)
+    return found
 
 
 async def missing(database: db.Database) -> tuple[tuple[str, ...], str]:
