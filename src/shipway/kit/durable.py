@@ -236,7 +236,12 @@ class Queue:
 async def child(start: Start) -> dict[str, Any]:
     """Run another workflow from inside one, and return its result. Starting it again joins it."""
     handle = await _enqueue(start)
-    return typing.cast("dict[str, Any]", await handle.get_result())
+    try:
+        return typing.cast("dict[str, Any]", await handle.get_result())
+    except dbos.error.DBOSException as error:
+        raise errors.Failed(
+            f"{start.workflow} {start.id} ended without a result: {error}."
+        ) from error
 
 
 async def follow_up(start: Start) -> None:

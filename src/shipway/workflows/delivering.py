@@ -9,11 +9,13 @@ from shipway import appfile
 from shipway.appfile.model import Product
 from shipway.builds import planning
 from shipway.builds.model import BuildStep, Run, RunKind, State, StepResult
-from shipway.kit import durable, errors
+from shipway.kit import durable, errors, log
 from shipway.releases import model as releases
 from shipway.workflows import names, provided, telling
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
+
+_log = log.get("delivering")
 
 FILE = "shipway.toml"
 CHANGELOG_COMMITS = 500
@@ -173,7 +175,10 @@ class Delivering:
         started = await self._on.runs.get(run)
         if not started.state.is_final:
             await self._on.runs.set_state(run, state, sentence)
-        await self._on.builder.clean_up(run, started.app)
+        try:
+            await self._on.builder.clean_up(run, started.app)
+        except errors.ShipwayError as error:  # what is left is found by housekeeping
+            _log.warning("run.not_cleaned_up", run=run, why=str(error))
         return Outcome(good=state is State.SUCCEEDED, sentence=sentence)
 
     async def _text(self, run: Run) -> str:

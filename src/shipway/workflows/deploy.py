@@ -25,4 +25,13 @@ async def deploy(deployment: str, do: Deploying) -> Outcome:
         await do.retire_the_cooled()
         return outcome
     except errors.ShipwayError as error:
-        return await do.withdraw(deployment, str(error))
+        return await withdrawn(deployment, str(error), do)
+
+
+async def withdrawn(deployment: str, why: str, do: Deploying) -> Outcome:
+    """Take a deployment back, however long a part that this needs does not answer."""
+    while True:
+        try:
+            return await do.withdraw(deployment, why)
+        except errors.Unavailable:
+            continue

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from shipway.builds.model import State
 from shipway.database.model import Migration
@@ -207,12 +209,13 @@ class Deploying:
         if live and live.id == deployment:
             return Outcome(good=True, sentence=f"{live.sentence} But then: {why}")
         parts = [(await entry_of(on, live.id)).part(1000)] if live else []
-        await on.traffic.share(entry.site, parts)
-        await updating.withdraw(on, entry, why)
+        besides = await _attempted(on.traffic.share(entry.site, parts))
+        besides += await _attempted(updating.withdraw(on, entry, why))
         if entry.deployment.served_by == deployment:
-            await take_down(on, entry.app, entry.environment, deployment)
+            besides += await _attempted(take_down(on, entry.app, entry.environment, deployment))
         kept = f"keeps {live.version}" if live else "has no release"
-        sentence = f"{entry.environment} {kept}: {entry.release.version} was not deployed. {why}"
+        what = f"{entry.environment} {kept}: {entry.release.version} was not deployed."
+        sentence = f"{what} {why}{besides}"
         await on.deployments.end(deployment, "failed", sentence)
         await self._end(entry, State.FAILED, sentence)
         await telling.tell(on, entry.deployment, "deployment.failed", sentence)
@@ -274,6 +277,17 @@ class Deploying:
         """Show a sentence to those who follow the run that made the release."""
         async with self._on.logs.writing(entry.release.run, _step(entry)) as write:
             write(sentence)
+
+
+async def _attempted(undo: Coroutine[Any, Any, None]) -> str:
+    """Undo what can be undone; what cannot is told, and must not keep the rest from happening."""
+    try:
+        await undo
+    except errors.Unavailable:
+        raise
+    except errors.ShipwayError as error:
+        return f" Besides: {error}"
+    return ""
 
 
 async def retire_cooled(on: Platform) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shipway.kit import errors
+from shipway.workflows.deploy import withdrawn
 from shipway.workflows.deploying import Deploying
 from shipway.workflows.outcome import Outcome
 
@@ -24,4 +25,4 @@ async def roll_back(deployment: str, do: Deploying) -> Outcome:
         await do.retire_the_cooled()
         return outcome
     except errors.ShipwayError as error:
-        return await do.withdraw(deployment, str(error))
+        return await withdrawn(deployment, str(error), do)

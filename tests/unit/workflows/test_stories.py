@@ -38,10 +38,10 @@ class Steps:
             which = getattr(first, "name", "")
             self.taken.append(f"{name} {which}".strip())
             answer = self._answers.get(f"{name} {which}".strip(), self._answers.get(name))
+            if isinstance(answer, list):
+                answer = answer.pop(0)
             if isinstance(answer, Exception):
                 raise answer
-            if isinstance(answer, list):
-                return answer.pop(0)
             return answer
 
         return step
@@ -85,6 +85,15 @@ async def test_whatever_fails_the_deployment_is_withdrawn_with_the_reason(step: 
 
     assert await deploy("dep_1", cast("Deploying", do)) == withdrawn
     assert do.taken[-2:] == [step, "withdraw"]
+
+
+async def test_a_deployment_is_withdrawn_however_long_the_edge_does_not_answer() -> None:
+    withdrawn = Outcome(good=False, sentence="production keeps v1.")
+    answers = [errors.Unavailable("The edge does not answer."), withdrawn]
+    do = Steps(admit=errors.Refused("No."), withdraw=answers)
+
+    assert await deploy("dep_1", cast("Deploying", do)) == withdrawn
+    assert do.taken == ["admit", "withdraw", "withdraw"]
 
 
 async def test_a_warm_release_comes_back_without_starting_anything() -> None:
