@@ -24,8 +24,8 @@ def signed(number: int) -> bytes:
 
 
 def test_a_patch_made_by_hand_is_applied() -> None:
-    patch = made((3, 2, 0), (2, 0, 0), size=7, difference=b"\0\0\1\0\0", extra=b"++")
-    assert patches.apply(b"abcde", patch) == b"abd++de"
+    patch = made((3, 2, 0), (2, 0, 0), size=7, difference=b"\0\0\0\1\0", extra=b"++")
+    assert patches.apply(b"abcde", patch) == b"abc++ee"
 
 
 @hypothesis.given(strategies.binary(max_size=500), strategies.binary(max_size=500))
