@@ -113,7 +113,9 @@ class BuildStep:
     ``inputs`` are the paths of the commit that it sees, with ``*`` in the last part of one
     matching several; a path that the commit lacks is left out. ``needs`` are the steps whose
     results it sees too. ``details`` are for the recipe; ``files`` are put into ``/box/run``.
-    ``network`` is the host's network. ``timeout`` is in seconds.
+    ``network`` is the host's network. ``timeout`` is in seconds. ``base`` is the digest of an
+    older artifact that the new one should differ little from; what a step has given once it
+    gives again, whatever the base.
     """
 
     name: str
@@ -130,6 +132,7 @@ class BuildStep:
     details: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     cacheable: bool = True
+    base: str = ""
 
     @property
     def slug(self) -> str:

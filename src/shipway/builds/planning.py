@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from shipway.appfile.model import Client, DatabaseTool, Install, Product, Server, Test
 from shipway.builds.model import BuildStep, Plan, StepKind
@@ -17,12 +18,17 @@ WHEELS_INPUTS = ("pyproject.toml", "uv.lock", "requirements*.txt", "constraints*
 
 
 def plan(
-    product: Product, *, full: bool, publics: Mapping[str, Mapping[str, str]] | None = None
+    product: Product,
+    *,
+    full: bool,
+    publics: Mapping[str, Mapping[str, str]] | None = None,
+    bases: Mapping[str, str] | None = None,
 ) -> Plan:
     """Lay out the steps of a run: dependencies, then tests and the server, then the exports.
 
     ``publics`` maps environments to the public variables that their clients are built with;
-    environments with the same values share one export. Exports come after the tests because
+    environments with the same values share one export. ``bases`` are the artifacts of the release
+    before, which exports should differ little from: devices load the difference. Exports come after the tests because
     they cost the most: a commit that fails its tests should not wait for them.
     """
     installs = [_install(product, install) for install in product.install]
@@ -33,7 +39,7 @@ def plan(
         layers = layers or [[]]
         layers[0].extend(_wheels(product))
         layers.append([*_tests(product, full=True), *_server(product), *_fixed(product)])
-        layers.append(list(_exports(product, publics or {})))
+        layers.append(list(_exports(product, publics or {}, bases or {})))
     else:
         layers.append(list(_tests(product, full=False)))
     return Plan(layers=tuple(tuple(layer) for layer in layers if layer))
@@ -170,12 +176,16 @@ def _migrations(product: Product, tool: DatabaseTool) -> BuildStep:
     )
 
 
-def _exports(product: Product, publics: Mapping[str, Mapping[str, str]]) -> Iterator[BuildStep]:
+def _exports(
+    product: Product, publics: Mapping[str, Mapping[str, str]], bases: Mapping[str, str]
+) -> Iterator[BuildStep]:
     if product.client is None:
         return
     for environments, values in _distinct(publics):
         for platform in product.client.platforms:
-            yield _export(product, product.client, platform, environments, values)
+            step = _export(product, product.client, platform, environments, values)
+            base = bases.get(f"{platform}.{environments[0]}", "") if platform != "web" else ""
+            yield replace(step, base=base)
 
 
 def _export(

@@ -181,7 +181,7 @@ class Builder:
             step=step.name,
             run=run.id,
             artifacts=await self._collect(run.app, place, left.artifacts),
-            facts=left.facts,
+            facts={**left.facts, "base": step.base} if step.base else left.facts,
             seconds=round(time.monotonic() - began, 3),
             folder=place.folder if left.trees or step.kind is StepKind.INSTALL else "",
             trees=left.trees,
@@ -199,6 +199,9 @@ class Builder:
         await self._keeper.remove(owner, place.folder)
         for path, data in place.files.items():
             await self._keeper.write(owner, path, data, mode=0o644)
+        if step.base:
+            stored = await self._blobs.path(step.base)
+            await self._keeper.place(owner, place.base, stored, unpack=True)
         last: list[str] = []
 
         def heard(line: str) -> None:

@@ -108,6 +108,11 @@ class Workspace:
         """Return the path, in the owner's folder, of a file that the task leaves."""
         return f"{self.folder}/out/{name}"
 
+    @property
+    def base(self) -> str:
+        """The folder, in the owner's folder, of the artifact that the step's should be like."""
+        return f"{self.folder}/base"
+
     def nothing(self, app: str) -> Task:
         """Return a task that does nothing but end what a killed worker has left of the step."""
         return Task(owner=owner(app), argv=("/bin/true",), key=self._key, sandbox=Sandbox())
@@ -135,6 +140,8 @@ class Workspace:
     def _sandbox(self) -> Sandbox:
         readable = {commit_folder(self.run): "commit", f"{self.folder}/run": "run"}
         readable |= dict(self._mounted())
+        if self.step.base:
+            readable[self.base] = "base"
         writable = {f"{self.folder}/{name}": name for name in ("src", "out", "scratch")}
         writable |= dict(self._caches())
         return Sandbox(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import json
+import tarfile
 import textwrap
 from typing import Any
 
@@ -306,6 +308,22 @@ async def test_a_command_makes_a_server(bench: Bench) -> None:
     assert path.read_text().startswith("print('hello ")
     missing = BuildStep(**{**wanted.__dict__, "details": {"output": "nothing"}})
     assert "has not made the file nothing" in await bench.fails(missing)
+
+
+async def test_a_step_sees_its_base_and_is_kept_whatever_that_was(bench: Bench) -> None:
+    site = bench.site
+    archive = site.work / "old.tar"
+    with tarfile.open(archive, "w") as tar:
+        member = tarfile.TarInfo("js/entry.hbc")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"old"))
+    base = await site.store.put(archive)
+    found = step("print(open('/box/base/js/entry.hbc').read())", base=base)
+    result = await bench.perform(found)
+    assert "old" in bench.said(found)
+    assert result.facts["base"] == base
+    again = await bench.perform(BuildStep(**{**found.__dict__, "base": ""}))
+    assert again.cached
 
 
 async def test_a_link_cannot_carry_the_machine_into_an_artifact(site: Site) -> None:

@@ -102,6 +102,28 @@ def test_hermesc_is_called_with_bare_names(tmp_path: pathlib.Path, place: str) -
     assert plain.stdout.endswith("-version\n")
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_bytecode_is_made_upon_older_bytecode_that_fits(
+    tmp_path: pathlib.Path, status: int
+) -> None:
+    compiler = tmp_path / "client" / "node_modules" / client._HERMESC[0]
+    compiler.parent.mkdir(parents=True)
+    # Like the real one, it refuses the bytecode of another version.
+    compiler.write_text(
+        f'#!/bin/sh\necho "$*"\ncase "$*" in *base-bytecode*) exit {status};; esac\n'
+    )
+    compiler.chmod(0o755)
+    (tmp_path / "scratch").mkdir()
+    source = tmp_path / "index.js"
+    source.write_text("1;\n")
+    base = tmp_path / "old.hbc"
+    at = client._wrap_hermesc(tmp_path / "client", tmp_path / "scratch", base)
+    argv = (str(at / "build" / "bin" / "hermesc"), "-O", "-out", "index.hbc", str(source))
+    run = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path)
+    said = [f"-O -base-bytecode {base} -out index.hbc index.js"]
+    assert run.stdout.splitlines() == said + ["-O -out index.hbc index.js"] * status
+
+
 def test_a_client_without_dependencies_says_what_to_add(tmp_path: pathlib.Path) -> None:
     with pytest.raises(StepFailed, match=r"add an \[\[install\]\]"):
         client.fingerprint(tmp_path, "ios", tmp_path / "out")

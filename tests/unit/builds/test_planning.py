@@ -88,6 +88,15 @@ def test_environments_with_the_same_values_share_an_export() -> None:
     assert exports[2].produces == ("web.staging", "web.production")
 
 
+def test_a_native_export_is_made_upon_the_one_before() -> None:
+    before = {"ios.staging": "aa", "ios.production": "bb", "web.staging": "cc"}
+    plan = planning.plan(product(), full=True, publics=TWO, bases=before)
+    bases = {step.name: step.base for step in plan.steps if step.kind is StepKind.EXPORT}
+    assert bases["export ios staging"] == "aa"
+    assert bases["export ios production"] == "bb"
+    assert bases["export android staging"] == bases["export web staging"] == ""
+
+
 def test_nothing_is_exported_for_development() -> None:
     publics = {"development": {"EXPO_PUBLIC_DOMAIN": "localhost"}, **TWO}
     plan = planning.plan(product(), full=True, publics=publics)

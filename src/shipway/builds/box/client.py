@@ -52,20 +52,32 @@ if source is None or target is None:
     os.execv(@HERMESC@, [@HERMESC@, *sys.argv[1:]])
 os.chdir(source.parent)
 out = os.path.relpath(target, source.parent)
+if @BASE@:
+    argv = [@HERMESC@, *flags, "-base-bytecode", @BASE@, "-out", out, source.name]
+    if os.spawnv(os.P_WAIT, @HERMESC@, argv) == 0:
+        sys.exit()
+    # The base is of another compiler; then it is no base.
 os.execv(@HERMESC@, [@HERMESC@, *flags, "-out", out, source.name])
 '''
 
 
 def export(
-    folder: pathlib.Path, platform: str, publics: Mapping[str, str], scratch: pathlib.Path
+    folder: pathlib.Path,
+    platform: str,
+    publics: Mapping[str, str],
+    scratch: pathlib.Path,
+    base: pathlib.Path | None = None,
 ) -> pathlib.Path:
-    """Export one platform and return the folder. Raises `StepFailed` when it lacks the address."""
+    """Export one platform and return the folder. Raises `StepFailed` when it lacks the address.
+
+    ``base`` is older bytecode: its numbering is kept where it can be, and patches stay small.
+    """
     target = scratch / "dist"
     own = {"TMPDIR": str(_temporary(scratch)), "EXPO_OFFLINE": "1", "EXPO_NO_TELEMETRY": "1"}
     env = {**publics, **own}
     flags: tuple[str, ...] = ()
     if platform != "web":
-        env["REACT_NATIVE_OVERRIDE_HERMES_DIR"] = str(_wrap_hermesc(folder, scratch))
+        env["REACT_NATIVE_OVERRIDE_HERMES_DIR"] = str(_wrap_hermesc(folder, scratch, base))
         flags = ("--source-maps",)
     expo = ("node", str(_program(folder, "expo")), "export", "--platform", platform)
     program.run((*expo, "--output-dir", str(target), *flags), folder, env)
@@ -140,12 +152,15 @@ def _temporary(scratch: pathlib.Path) -> pathlib.Path:
     return temporary
 
 
-def _wrap_hermesc(folder: pathlib.Path, scratch: pathlib.Path) -> pathlib.Path:
+def _wrap_hermesc(
+    folder: pathlib.Path, scratch: pathlib.Path, base: pathlib.Path | None = None
+) -> pathlib.Path:
     for place in _HERMESC:
         if found := _upwards(folder, f"node_modules/{place}"):
             wrapper = scratch / "hermes" / "build" / "bin" / "hermesc"
             wrapper.parent.mkdir(parents=True)
-            wrapper.write_text(_WRAPPER.replace("@HERMESC@", repr(str(found))))
+            text = _WRAPPER.replace("@HERMESC@", repr(str(found)))
+            wrapper.write_text(text.replace("@BASE@", repr(str(base or ""))))
             wrapper.chmod(0o755)
             return scratch / "hermes"
     raise StepFailed("node_modules has no Hermes compiler: is react-native installed?")

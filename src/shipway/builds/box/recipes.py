@@ -143,7 +143,8 @@ def fingerprints(spec: Spec, box: pathlib.Path) -> Outcome:
 
 def export(spec: Spec, box: pathlib.Path) -> Outcome:
     folder = box / "src" / spec.folder
-    made = client.export(folder, spec.details["platform"], spec.env, box / "scratch")
+    base = next((box / "base").rglob("*.hbc"), None)
+    made = client.export(folder, spec.details["platform"], spec.env, box / "scratch", base)
     client.pack_export(made, box / "out" / "export.tar", box / "out" / "maps.tar")
     files = {name: "maps.tar" if name.endswith(".maps") else "export.tar" for name in spec.produces}
     version = client.hermes_version(made)
