@@ -187,7 +187,7 @@ def _records(patient: Patient) -> Look:
             *silent,
             judging_records.migrations(seen.missing, seen.refusal),
             *judging_records.unfinished(seen.unfinished, durable.VERSION),
-            *judging_records.stranded(seen.stranded),
+            *judging_records.stranded(seen.stranded, told=[one.id for one in seen.unfinished]),
             *judging_records.deliveries(seen.given_up, seen.last_error),
         ]
 

@@ -13,8 +13,6 @@ from shipway.kit import errors
 
 ENVIRONMENT = "development"
 LOOPBACK = "127.0.0.1"
-DATABASE = "app"
-"""What the database in the clone is called."""
 
 _LOCAL_NAMES = frozenset({"localhost", LOOPBACK, "::1", "0.0.0.0"})  # noqa: S104 -- recognised, not listened on
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)")
@@ -47,13 +45,6 @@ class Addresses:
     @property
     def api_url(self) -> str:
         return f"http://{self.domain}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Secrets:
-    """What was made up for this clone, and is kept so that a restart signs nobody out."""
-
-    values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

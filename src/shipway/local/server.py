@@ -18,6 +18,8 @@ Tell = Callable[[str], None]
 """Where lines go."""
 
 _CALL = "import sys; from {module} import {function} as main; sys.exit(main())"
+STRIPS_TYPES = (22, 18)
+"""The first version of Node that runs TypeScript by itself."""
 _NODE_SUFFIXES = (".ts", ".js", ".mjs", ".cjs", ".mts", ".cts", ".json")
 
 
@@ -40,7 +42,7 @@ def plan(root: pathlib.Path, server: Server, env: Mapping[str, str], *, shared: 
     """Choose the command: the app's own, else what fits the kind.
 
     ``shared`` says that the client's package.json is the server's too, so that a `dev` script in
-    it is the client's. Raises `errors.Invalid` where the kind leaves no way.
+    it is the client's.
     """
     folder = root / server.folder
     suffixes = (".py",) if server.kind == "python" else _NODE_SUFFIXES
@@ -94,6 +96,20 @@ def _node(root: pathlib.Path, folder: pathlib.Path, entry: str, *, shared: bool)
     if entry.endswith(("ts", "tsx")) and (tsx := node_program(root, folder, "tsx")):
         return (tsx, "watch", "--clear-screen=false", entry)
     return ("node", "--watch", entry)
+
+
+async def demand_types_stripped(start: Start) -> None:
+    """Raise `errors.Unavailable` when TypeScript is left to a Node that cannot read it."""
+    program, *_, entry = start.argv
+    if program != "node" or not entry.endswith((".ts", ".mts", ".cts")):
+        return
+    told = await command.run(command.Command(argv=("node", "--version"), env=start.env))
+    version = tuple(int(part) for part in told.output.strip().lstrip("v").split(".")[:2])
+    if version < STRIPS_TYPES:
+        raise errors.Unavailable(
+            f"Node {told.output.strip().lstrip('v')} cannot run {entry}: it is TypeScript.",
+            fix="npm install --save-dev tsx; or give `dev` in [server] of shipway.toml.",
+        )
 
 
 def _scripts(folder: pathlib.Path) -> Mapping[str, object]:

@@ -186,6 +186,7 @@ class Stack:
         start = server.plan(
             self._root, part, {**self._environment(folder), **variables.server}, shared=shared
         )
+        await server.demand_types_stripped(start)
         health = f"http://127.0.0.1:{where.port}{part.health}"
         tell = self._told.by("server")
         group = [asyncio.ensure_future(server.serve(self._children, start, tell, health, ready))]

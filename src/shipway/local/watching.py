@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 EVERY_SECONDS = 0.5
 
@@ -51,13 +51,3 @@ class Sources:
                 except OSError:
                     continue
                 yield entry.path, (found.st_mtime_ns, found.st_size)
-
-
-async def after_each_change(
-    sources: Sources, since: Snapshot, react: Callable[[str], object]
-) -> None:
-    """Tell ``react`` of each change until cancelled."""
-    while True:
-        name = await sources.changed(since)
-        since = sources.now()
-        react(name)

@@ -53,6 +53,7 @@ class Dev:
         self.port, self.client_port = free_port(), free_port()
         self.seen: list[str] = []
         self.mark = uuid.uuid4().hex
+        self.more: dict[str, str] = {}
         self._path = path
         self._changed = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
@@ -63,7 +64,7 @@ class Dev:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "shipway.cli.main", "dev", *ports, *options,
             cwd=self.clone,
-            env={**os.environ, "PATH": self._path, MARK: self.mark, "CI": "1"},
+            env={**os.environ, "PATH": self._path, MARK: self.mark, "CI": "1", **self.more},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

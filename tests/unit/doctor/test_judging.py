@@ -269,8 +269,10 @@ def test_the_database() -> None:
     assert records.migrations([]).weight is Weight.FINE
     assert records.migrations(["0009_updates"]).mend == "Run `shipway up`, which migrates."
     assert records.migrations([], "0001 was edited").sentence == "0001 was edited"
-    assert weights(records.stranded(["deliver run_1"])) == ["wrong"]
-    assert records.stranded([]) == []
+    lost = [("deliver", "run_1"), ("promote", "promote:r:production")]
+    (found,) = records.stranded(lost, told=["run_1"])
+    assert found.sentence.endswith("worker: promote promote:r:production.")
+    assert records.stranded(lost[:1], told=["run_1"]) == []
     assert weights(records.silent(["cluster.shop.staging"])) == ["wrong"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,14 +55,14 @@ def _stuck(one: Unfinished, version: str) -> Finding | None:
     return None
 
 
-def stranded(seen: Sequence[str]) -> list[Finding]:
-    """Judge unfinished workflows of another version, which nobody resumes."""
-    if not seen:
+def stranded(seen: Sequence[tuple[str, str]], told: Collection[str]) -> list[Finding]:
+    """Judge unfinished workflows of another version (names and ids), which nobody resumes, except
+    those that have been ``told`` of by their runs."""
+    names = [f"{name} {workflow}" for name, workflow in seen if workflow not in told]
+    if not names:
         return []
-    told = (
-        f"{len(seen)} workflows of another version wait for their worker: {findings.listed(seen)}."
-    )
-    return [findings.wrong("runs", told, "Run that version of Shipway until they end.")]
+    sentence = f"Of another version, and waiting for its worker: {findings.listed(names)}."
+    return [findings.wrong("runs", sentence, "Run that version of Shipway until they end.")]
 
 
 def migrations(missing: Sequence[str], refusal: str = "") -> Finding:

@@ -27,7 +27,7 @@ class Seen:
     missing: tuple[str, ...]
     refusal: str
     unfinished: tuple[records.Unfinished, ...]
-    stranded: tuple[str, ...]
+    stranded: tuple[tuple[str, str], ...]
     given_up: int
     last_error: str
     active_runs: frozenset[str]
@@ -90,7 +90,7 @@ async def look(database: db.Database) -> Seen:
         missing=not_run,
         refusal=refusal,
         unfinished=tuple(records.Unfinished(**row) for row in unfinished),
-        stranded=tuple(f"{row['name']} {row['id']}" for row in stranded),
+        stranded=tuple((row["name"], row["id"]) for row in stranded),
         given_up=given_up["given_up"],
         last_error=given_up["last_error"],
         active_runs=frozenset(row["id"] for row in await database.rows(_SQL["active_runs"])),
