@@ -6,10 +6,14 @@ values (%(id)s, %(app)s, %(number)s, %(version)s, %(commit)s, %(run)s, %(schema_
         %(artifacts)s, %(product)s, %(changelog)s, %(authors)s, 'candidate')
 on conflict (run) do nothing
 
+-- lock_numbers --
+-- Until the end of the transaction nobody else takes a number of the app. A statement of its own:
+-- one that waited for the lock would count what was there before it waited.
+select pg_advisory_xact_lock(hashtext('release:' || %(app)s))
+
 -- next_number --
--- The number of the app's next release. The lock makes it the caller's until the end of its transaction.
-select coalesce(max(number), 0) + 1 as number, pg_advisory_xact_lock(hashtext('release:' || %(app)s))
-from releases.releases where app = %(app)s
+-- The number of the app's next release.
+select coalesce(max(number), 0) + 1 as number from releases.releases where app = %(app)s
 
 -- release_of_run --
 -- The release that a run made.
@@ -27,6 +31,10 @@ order by number desc limit %(limit)s
 -- set_release_state --
 -- A release became ready, or was refused.
 update releases.releases set state = %(state)s where id = %(id)s
+
+-- set_schema_head --
+-- Where a release's migrations have brought the schema.
+update releases.releases set schema_head = %(schema_head)s where id = %(id)s
 
 -- add_deployment --
 -- Record that a deployment was asked for. A second call changes nothing.
@@ -83,10 +91,15 @@ update releases.deployments set warm_until = now()
 where app = %(app)s and environment = %(environment)s and id <> %(id)s
   and state in ('warm', 'rolled_back') and warm_until > now()
 
+-- hold --
+-- A rollback takes a warm deployment: it cools no earlier than then. Nothing when it has cooled.
+update releases.deployments set warm_until = greatest(warm_until, %(until)s)
+where id = %(id)s and state in ('warm', 'rolled_back') and warm_until > %(now)s
+
 -- come_back --
--- The warm deployment whose instances serve a rollback no longer cools: they are in service.
+-- Warm deployments whose instances serve a rollback no longer cool: those are in service.
 update releases.deployments set state = 'retired', warm_until = null
-where id = %(served_by)s and id <> %(id)s and state in ('warm', 'rolled_back')
+where served_by = %(served_by)s and id <> %(id)s and state in ('warm', 'rolled_back')
 
 -- end_deployment --
 -- A deployment has come to an end, with a sentence.

@@ -34,6 +34,7 @@ class Releases:
     ) -> Release:
         """Make the release of a run, with the app's next version."""
         async with self._db.transaction():
+            await self._db.rows(_SQL["lock_numbers"], app=app)
             row = await self._db.row(_SQL["next_number"], app=app)
             number = row["number"] if row else 1
             await self._db.run(
@@ -76,6 +77,9 @@ class Releases:
 
     async def set_state(self, release: str, state: ReleaseState) -> None:
         await self._db.run(_SQL["set_release_state"], id=release, state=state)
+
+    async def set_schema_head(self, release: str, schema_head: str) -> None:
+        await self._db.run(_SQL["set_schema_head"], id=release, schema_head=schema_head)
 
     async def gates(self, release: str) -> Sequence[Gate]:
         """Return the latest judgement of each gate."""
@@ -208,6 +212,13 @@ class Deployments:
     async def cooled(self, now: datetime.datetime) -> Sequence[Deployment]:
         """Return those that were kept warm for a rollback and whose time is over."""
         return [_deployment(row) for row in await self._db.rows(_SQL["cooled"], now=now)]
+
+    async def hold(
+        self, deployment: str, *, now: datetime.datetime, until: datetime.datetime
+    ) -> bool:
+        """Keep a warm deployment warm until a moment. False when its time was over already:
+        then its instances may be stopped at any moment."""
+        return await self._db.run(_SQL["hold"], id=deployment, now=now, until=until) > 0
 
     async def begin(self, deployment: str, *, served_by: str, before: str | None) -> None:
         await self._db.run(_SQL["begin"], id=deployment, served_by=served_by, before=before)

@@ -67,7 +67,7 @@ class Delivering:
     async def release(self, run: str, results: Sequence[StepResult]) -> str:
         """Make the release: artifacts, version and changelog. Returns its identifier."""
         on, started = self._on, await self._going_on(run)
-        before = await self._last_release(started.app)
+        before = await self._in_use(started)
         commits = await on.sources.commits_between(
             started.app, before.commit if before else None, started.commit
         )
@@ -196,6 +196,14 @@ class Delivering:
         """Return the artifacts of the release before: exports are made to differ little from it."""
         before = await self._last_release(app)
         return before.artifacts if before else {}
+
+    async def _in_use(self, run: Run) -> releases.Release | None:
+        """The release that the app's users have. What came after it is new with the next one,
+        even where a release that never reached them had it: so are its authors."""
+        product = await self._product(run)
+        users_at = names.PRODUCTION if names.PRODUCTION in product.environments else names.STAGING
+        live = await self._on.deployments.live(run.app, users_at)
+        return await self._on.releases.get(live.release) if live else None
 
     async def _last_release(self, app: str) -> releases.Release | None:
         found = await self._on.releases.list(app, limit=1)

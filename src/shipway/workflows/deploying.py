@@ -9,7 +9,7 @@ from typing import Any
 
 from shipway.builds.model import State
 from shipway.database.model import Migration
-from shipway.kit import clock, durable, errors
+from shipway.kit import clock, durable, errors, log
 from shipway.releases import model
 from shipway.releases.model import Deployment
 from shipway.runtime.unpacked import Prepared
@@ -18,6 +18,11 @@ from shipway.workflows.approving import Approving
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
+
+HELD = datetime.timedelta(minutes=15)
+"""So long a warm release stays at least, once a rollback has chosen it."""
+
+_log = log.get("deploying")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +77,10 @@ class Deploying:
         live = await on.deployments.live(entry.app, entry.environment)
         if live and live.id == deployment:
             return Way(deployment=deployment, stages=(), warm=True)
+        if live and live.release == entry.release.id:
+            raise errors.Refused(f"{live} is live already.")
         target = await self._target(entry)
-        running = [
-            one
-            for one in await on.instances.running(entry.app, entry.environment)
-            if one.deployment == target.served_by
-        ]
-        alive = [one for one in running if await on.instances.alive(one)]
-        warm = bool(running) and len(alive) == len(running)
+        warm = await self._is_warm(target)
         served_by = target.served_by if warm or not entry.server else deployment
         await on.deployments.begin(deployment, served_by=served_by, before=target.before)
         how = "is still warm" if warm else "starts again from its artifacts"
@@ -102,19 +103,20 @@ class Deploying:
             return "There is no database."
         access = await on.clusters.ensure(entry.app, entry.environment)
         prepared = await self._prepare(entry)
-        report = await on.migrations.migrate(
-            Migration(
-                app=entry.app,
-                environment=entry.environment,
-                deployment=way.deployment,
-                release=entry.release.id,
-                argv=tool.migrate,
-                head_argv=tool.head,
-                cwd=prepared.cwd,
-                env=prepared.env,
-                owner_url=access.owner_url,
-            )
+        migration = Migration(
+            app=entry.app,
+            environment=entry.environment,
+            deployment=way.deployment,
+            release=entry.release.id,
+            argv=tool.migrate,
+            head_argv=tool.head,
+            cwd=prepared.cwd,
+            env=prepared.env,
+            owner_url=access.owner_url,
         )
+        async with starting.secrets_hidden(on, entry):
+            report = await on.migrations.migrate(migration)
+        await on.releases.set_schema_head(entry.release.id, report.after)
         await self._say(entry, report.sentence)
         return report.sentence
 
@@ -258,6 +260,19 @@ class Deploying:
         warm = [one for one in history if one.state in {"warm", "rolled_back"}]
         return (warm or list(history))[0]
 
+    async def _is_warm(self, target: Deployment) -> bool:
+        """Whether all of its instances run, and stay: nobody stops them while traffic turns back."""
+        on, now = self._on, clock.now()
+        if not await on.deployments.hold(target.id, now=now, until=now + HELD):
+            return False
+        running = [
+            one
+            for one in await on.instances.running(target.app, target.environment)
+            if one.deployment == target.served_by
+        ]
+        alive = [await on.instances.alive(one) for one in running]
+        return bool(alive) and all(alive)
+
     async def _judge(self, entry: Entry, gate: str, sentence: str) -> None:
         await self._on.releases.judge(
             entry.release.id, entry.environment, gate, open=True, sentence=sentence
@@ -293,10 +308,17 @@ async def _attempted(undo: Coroutine[Any, Any, None]) -> str:
 async def retire_cooled(on: Platform) -> None:
     """Take down every warm deployment whose time is over."""
     for cooled in await on.deployments.cooled(clock.now()):
-        live = await on.deployments.live(cooled.app, cooled.environment)
-        if live is None or live.served_by != cooled.served_by:
-            await take_down(on, cooled.app, cooled.environment, cooled.served_by)
-        await on.deployments.end(cooled.id, "retired", cooled.sentence)
+        try:
+            await _retire(on, cooled)
+        except errors.ShipwayError as error:  # the next look tries again; others need not wait
+            _log.warning("deployment.not_retired", deployment=cooled.id, why=str(error))
+
+
+async def _retire(on: Platform, cooled: Deployment) -> None:
+    live = await on.deployments.live(cooled.app, cooled.environment)
+    if live is None or live.served_by != cooled.served_by:
+        await take_down(on, cooled.app, cooled.environment, cooled.served_by)
+    await on.deployments.end(cooled.id, "retired", cooled.sentence)
 
 
 async def take_down(on: Platform, app: str, environment: str, deployment: str) -> None:

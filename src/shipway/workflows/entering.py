@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shipway import appfile
 from shipway.appfile.model import Product
 from shipway.environments import policy
+from shipway.kit import errors
 from shipway.releases.model import Deployment, Release
 from shipway.updates.model import PLATFORMS
 from shipway.workflows.platform import Platform
@@ -67,7 +68,12 @@ async def entry_of(on: Platform, deployment: str) -> Entry:
 
 
 def site_of(product: Product, app: str, environment: str) -> Site:
-    file = product.environments[environment]
+    file = product.environments.get(environment)
+    if file is None:
+        raise errors.Refused(
+            f"The shipway.toml of {app} has no environment {environment}",
+            fix=f"Add [environments.{environment}] to it and push.",
+        )
     return Site(
         app=app,
         environment=environment,

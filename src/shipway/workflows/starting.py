@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from shipway.kit import errors, log
 from shipway.runtime.model import Ailment, Finding, Instance, Start
 from shipway.workflows import provided
@@ -53,9 +56,21 @@ async def wait_until_ready(on: Platform, entry: Entry) -> None:
     server = entry.product.server
     for instance in await instances_of(on, entry) if server else ():
         assert server
-        await on.instances.wait_ready(
-            instance, health=server.health, timeout=float(server.ready_seconds)
-        )
+        async with secrets_hidden(on, entry):
+            await on.instances.wait_ready(
+                instance, health=server.health, timeout=float(server.ready_seconds)
+            )
+
+
+@contextlib.asynccontextmanager
+async def secrets_hidden(on: Platform, entry: Entry) -> AsyncIterator[None]:
+    """Mask the app's secrets in an error of the block, which may quote what a program printed."""
+    try:
+        yield
+    except errors.ShipwayError as error:
+        hide = log.Mask(await on.variables.secret_values(entry.app, entry.environment))
+        error.what = hide(error.what)
+        raise
 
 
 async def join_traffic(on: Platform, entry: Entry, *, without: str = "") -> None:

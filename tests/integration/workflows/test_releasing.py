@@ -1,0 +1,89 @@
+"""Who wrote a release: all whose commits its users get with it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from typing import Any, cast
+
+import pytest
+
+from shipway.builds.model import RunKind
+from shipway.builds.records import Runs
+from shipway.kit import clock, db
+from shipway.releases.records import Deployments, Releases
+from shipway.workflows.delivering import Delivering
+from shipway.workflows.platform import Platform
+
+pytestmark = pytest.mark.anyio
+
+FILE = """
+name = "tiny"
+[server]
+kind = "python"
+folder = "server"
+entry = "tiny.server:main"
+[environments.production]
+domain = "tiny.example.org"
+"""
+
+
+def commit(number: int) -> str:
+    return f"{number:040x}"
+
+
+class History:
+    """Commits 1, 2, 3, …: each number's author has that number too."""
+
+    async def file_at(self, app: str, commit: str, path: str) -> str:
+        return FILE
+
+    async def commits_between(self, app: str, after: str | None, until: str) -> list[Any]:
+        first = int(after, 16) if after else 0
+        numbers = range(int(until, 16), first, -1)
+        return [types.SimpleNamespace(email=f"author{n}", subject=f"Do {n}") for n in numbers]
+
+
+class Everybody:
+    async def by_emails(self, emails: Iterable[str]) -> set[str]:
+        return set(emails)
+
+
+@pytest.fixture
+def platform(database: db.Database) -> Platform:
+    parts = types.SimpleNamespace(
+        runs=Runs(database),
+        sources=History(),
+        people=Everybody(),
+        releases=Releases(database),
+        deployments=Deployments(database),
+    )
+    return cast("Platform", parts)
+
+
+async def release_of(platform: Platform, number: int) -> str:
+    run = await platform.runs.create(
+        "tiny", "main", commit(number), push=number, kind=RunKind.FULL, by="pusher"
+    )
+    return await Delivering(platform).release(run.id, ())
+
+
+async def test_authors_of_a_release_that_reached_nobody_are_authors_of_the_next(
+    platform: Platform,
+) -> None:
+    first = await release_of(platform, 1)
+    asked = await platform.deployments.ask(
+        id="dep_1",
+        release=await platform.releases.get(first),
+        environment="production",
+        kind="deploy",
+        by="ada",
+        reason="",
+    )
+    await platform.deployments.become_live(asked, sentence="", warm_until=clock.now())
+    await release_of(platform, 2)  # refused, or not approved: nobody uses it
+
+    third = await platform.releases.get(await release_of(platform, 3))
+
+    assert third.authors == ("author2", "author3", "pusher")
+    assert third.changelog == "- Do 3\n- Do 2"
