@@ -80,5 +80,5 @@ class Lines:
     def __call__(self, name: str, line: str) -> None:
         if name not in self._colours:
             self._colours[name] = COLOURS[(len(self._colours) - 1) % len(COLOURS)]
-        label = Text(f"{name:<{WIDTH}} | ", style=self._colours[name])
-        self._out.out.print(label + output.harmless(line))
+        label = (f"{name:<{WIDTH}} | ", self._colours[name])
+        self._out.out.print(Text.assemble(label, output.harmless(line)))
