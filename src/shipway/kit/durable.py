@@ -16,17 +16,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import os
 import typing
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import dbos
-import psycopg
 import pydantic
 
-from shipway.kit import errors, log
+from shipway.kit import errors, log, single
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,9 +41,6 @@ RECOVERIES = 100
 
 PATIENCE = (0.5, 1, 2, 4, 8)
 """Seconds between tries of a step whose outside does not answer."""
-
-_LOCK = 7_305_770_001
-"""The advisory lock that the one worker holds."""
 
 _running: dict[str, set[asyncio.Task[Any]]] = {}
 _log = log.get("durable")
@@ -170,6 +165,8 @@ async def _outcome(
         return {"error": _kept_error(errors.Failed(f"{name} broke: {error!r}."))}
     finally:
         _running[workflow].discard(task)
+        if not _running[workflow]:
+            del _running[workflow]
 
 
 def _interrupted(task: asyncio.Future[Any]) -> bool:
@@ -228,7 +225,7 @@ class Queue:
     """
 
     name: str
-    look_seconds: float = 0.5
+    look_seconds: float = 1.0
     one_per_lane: bool = False
     at_once: int | None = None
 
@@ -238,7 +235,7 @@ async def child(start: Start) -> dict[str, Any]:
     handle = await _enqueue(start)
     try:
         return typing.cast("dict[str, Any]", await handle.get_result())
-    except dbos.error.DBOSException as error:
+    except (dbos.error.DBOSException, dbos.PortableWorkflowError) as error:
         raise errors.Failed(
             f"{start.workflow} {start.id} ended without a result: {error}."
         ) from error
@@ -313,7 +310,7 @@ class Engine:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Resume what was interrupted and take new work until the block ends."""
-        async with _alone(self._url):
+        async with single.alone(self._url):
             dbos.DBOS.launch()
             for queue in self._queues:
                 await dbos.DBOS.register_queue_async(
@@ -375,31 +372,6 @@ class Remote:
 
     async def close(self) -> None:
         await asyncio.to_thread(self._client.destroy)
-
-
-@contextlib.asynccontextmanager
-async def _alone(url: str) -> AsyncIterator[None]:
-    """Hold the worker's lock on a connection of its own; end the process when it is lost."""
-    connection = await psycopg.AsyncConnection.connect(
-        url, autocommit=True, application_name="shipway worker lock"
-    )
-    await connection.execute("select pg_advisory_lock(%s)", [_LOCK])
-    watch = asyncio.create_task(_leave_when_lost(connection))
-    try:
-        yield
-    finally:
-        watch.cancel()
-        await connection.close()
-
-
-async def _leave_when_lost(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Without the lock another worker may start: two would do everything twice."""
-    try:
-        async for _ in connection.notifies():
-            pass
-    except psycopg.Error:
-        _log.exception("worker.lost_its_lock")
-    os._exit(70)
 
 
 def _dbos_url(url: str) -> str:

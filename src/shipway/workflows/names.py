@@ -10,12 +10,12 @@ UPDATE = "update"
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
-ENVIRONMENTS = durable.Queue(name="environments", one_per_lane=True, look_seconds=0.1)
+ENVIRONMENTS = durable.Queue(name="environments", one_per_lane=True, look_seconds=0.2)
 """Deployments: one at a time in each environment of each app. A rollback must not wait."""
 PROMOTIONS = durable.Queue(name="promotions")
 """Releases that wait for approval: any number, and none holds an environment."""
 
-UPDATES = durable.Queue(name="updates", one_per_lane=True, look_seconds=0.1)
+UPDATES = durable.Queue(name="updates", one_per_lane=True, look_seconds=0.2)
 """What people ask for about updates: one at a time for each app. Taking one back must not wait."""
 
 QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES)
