@@ -237,7 +237,7 @@ async def child(start: Start) -> dict[str, Any]:
         return typing.cast("dict[str, Any]", await handle.get_result())
     except (dbos.error.DBOSException, dbos.PortableWorkflowError) as error:
         raise errors.Failed(
-            f"{start.workflow} {start.id} ended without a result: {error}."
+            f"{start.workflow} {start.id} ended without a result: {str(error).rstrip('.')}."
         ) from error
 
 

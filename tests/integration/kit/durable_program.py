@@ -51,7 +51,7 @@ class Steps:
             log.write(line + "\n")
 
 
-async def caught(fails: Callable[[], Awaitable[None]]) -> Any:
+async def caught(fails: Callable[[], Awaitable[object]]) -> Any:
     """Return what a step that fails says."""
     try:
         await fails()
@@ -73,12 +73,17 @@ async def main() -> None:
             workflow="child", id="the-child", request={"says": "hello"}, queue="lanes", lane="a"
         )
         heard.append(await durable.child(start))
+        broken = durable.Start(workflow="broken", id="the-broken", request={}, queue="runs")
+        heard.append(await caught(lambda: durable.child(broken)))
         heard.append(await durable.receive("word", timeout=30))
         heard.append(await durable.receive("word", timeout=0.2))
         return {"heard": heard}
 
     async def child(request: dict[str, Any]) -> dict[str, Any]:
         return {"said": request["says"]}
+
+    async def broken(_: dict[str, Any]) -> dict[str, Any]:
+        raise errors.Unavailable("The edge does not answer.")
 
     def die(point: durable.Point) -> None:
         if (point.step, point.moment) == (step, moment):
@@ -88,6 +93,7 @@ async def main() -> None:
     engine = durable.Engine(url, queues=QUEUES)
     engine.register("parent", parent)
     engine.register("child", child)
+    engine.register("broken", broken)
     async with engine.running():
         remote = durable.Remote(url)
         start = durable.Start(

@@ -19,6 +19,7 @@ HEARD = [
     ["It is late", "it is dark", "Wait until morning."],
     "stumble broke: ZeroDivisionError('a bug').",
     {"said": "hello"},
+    "broken the-broken ended without a result: The edge does not answer.",
     {"yes": True},
     None,
 ]
