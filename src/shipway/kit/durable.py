@@ -42,6 +42,9 @@ RECOVERIES = 100
 PATIENCE = (0.5, 1, 2, 4, 8)
 """Seconds between tries of a step whose outside does not answer."""
 
+RESULT_SECONDS = 0.1
+"""How often a workflow looks whether its child has ended: the engine does not tell it."""
+
 _running: dict[str, set[asyncio.Task[Any]]] = {}
 _log = log.get("durable")
 
@@ -234,7 +237,8 @@ async def child(start: Start) -> dict[str, Any]:
     """Run another workflow from inside one, and return its result. Starting it again joins it."""
     handle = await _enqueue(start)
     try:
-        return typing.cast("dict[str, Any]", await handle.get_result())
+        found = await handle.get_result(polling_interval_sec=RESULT_SECONDS)
+        return typing.cast("dict[str, Any]", found)
     except (dbos.error.DBOSException, dbos.PortableWorkflowError) as error:
         raise errors.Failed(
             f"{start.workflow} {start.id} ended without a result: {str(error).rstrip('.')}."
@@ -258,7 +262,8 @@ async def _enqueue(start: Start) -> dbos.WorkflowHandleAsync[Any]:
 async def result(workflow: str) -> dict[str, Any]:
     """Wait for the end of a workflow that this process runs, and return its result."""
     handle: dbos.WorkflowHandleAsync[Any] = await dbos.DBOS.retrieve_workflow_async(workflow)
-    return typing.cast("dict[str, Any]", await handle.get_result())
+    found = await handle.get_result(polling_interval_sec=RESULT_SECONDS)
+    return typing.cast("dict[str, Any]", found)
 
 
 async def receive(topic: str, *, timeout: float) -> dict[str, Any] | None:
