@@ -55,6 +55,7 @@ class Delivering:
         plan = planning.plan(
             product, full=full, publics=publics, bases=await self._bases(started.app)
         )
+        await on.runs.announce(run, [step.name for step in plan.steps])
         return Work(full=full, layers=plan.layers)
 
     @durable.step
