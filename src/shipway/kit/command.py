@@ -251,9 +251,13 @@ async def _ask_to_end(
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
     assert process.stdin
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    try:
         process.stdin.write(data)
         await process.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        # A loss that nobody asks about is logged later, as if something had gone wrong.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            await process.stdin.wait_closed()
     process.stdin.close()
 
 
