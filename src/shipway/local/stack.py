@@ -156,7 +156,12 @@ class Stack:
         self, tool: DatabaseTool, variables: model.Variables, owner_url: str
     ) -> command.Command:
         folder = self._root / tool.folder
-        env = {**self._environment(folder), **variables.server, "DB_URL": owner_url}
+        env = {
+            **self._environment(folder),
+            **_imports(folder),
+            **variables.server,
+            "DB_URL": owner_url,
+        }
         return command.Command(argv=tool.migrate, env=env, cwd=folder, timeout=MIGRATION_SECONDS)
 
     def _migrations(self, tool: DatabaseTool) -> watching.Sources:
@@ -184,7 +189,10 @@ class Stack:
         folder = self._root / part.folder
         shared = bool(self.product.client and self.product.client.folder == part.folder)
         start = server.plan(
-            self._root, part, {**self._environment(folder), **variables.server}, shared=shared
+            self._root,
+            part,
+            {**self._environment(folder), **_imports(folder), **variables.server},
+            shared=shared,
         )
         await server.demand_types_stripped(start)
         health = f"http://127.0.0.1:{where.port}{part.health}"
@@ -249,12 +257,16 @@ class Stack:
         bins += [place / "node_modules" / ".bin" for place in places]
         found = [str(place) for place in bins if place.is_dir()]
         env["PATH"] = os.pathsep.join([*found, env.get("PATH", os.defpath)])
-        # A project that is not installed into its own environment is imported from its sources.
-        sources = [str(place) for place in (folder / "src", folder) if place.is_dir()]
-        env |= {"PYTHONPATH": os.pathsep.join(sources), "PYTHONUNBUFFERED": "1"}
+        env["PYTHONUNBUFFERED"] = "1"
         if self._told.coloured:
             env["FORCE_COLOR"] = "1"
         return env
+
+
+def _imports(folder: pathlib.Path) -> dict[str, str]:
+    """A project that is not installed into its own environment is imported from its sources."""
+    sources = [str(place) for place in (folder / "src", folder) if place.is_dir()]
+    return {"PYTHONPATH": os.pathsep.join(sources)}
 
 
 def _is_among(folder: pathlib.Path, pattern: str, file: pathlib.Path) -> bool:

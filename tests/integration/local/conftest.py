@@ -81,7 +81,7 @@ class Dev:
     def text(self) -> str:
         return "\n".join(self.seen)
 
-    async def says(self, words: str, *, timeout: float = 60) -> None:
+    async def says(self, words: str, *, timeout: float = 150) -> None:
         """Wait until a line with these words has been said."""
         async with asyncio.timeout(timeout):
             while not any(words in line for line in self.seen):
@@ -94,7 +94,7 @@ class Dev:
         async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
             return await http.get(f"http://127.0.0.1:{port or self.port}{path}")
 
-    async def becomes(self, path: str, fits: Callable[[str], bool], *, timeout: float = 20) -> None:
+    async def becomes(self, path: str, fits: Callable[[str], bool], *, timeout: float = 90) -> None:
         """Wait until the server's answer at a path fits."""
         async with asyncio.timeout(timeout):
             while True:
@@ -103,7 +103,7 @@ class Dev:
                         return
                 await asyncio.sleep(0.1)
 
-    async def ends(self, *, by: signal.Signals | None = None, timeout: float = 30) -> int:
+    async def ends(self, *, by: signal.Signals | None = None, timeout: float = 90) -> int:
         """Send a signal as Ctrl-C does, if any, and return the exit code."""
         if by:
             self.process.send_signal(by)

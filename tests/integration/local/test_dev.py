@@ -42,11 +42,11 @@ async def test_a_clean_clone_runs_reloads_and_ends_whole(begin: Begin) -> None:
     assert dev.seen[-1] == "Everything has ended."
 
     await dev.start()
-    await dev.becomes("/health", lambda text: "0002_more" in text, timeout=60)
+    await dev.becomes("/health", lambda text: "0002_more" in text)
     assert "Dependencies" not in dev.text.partition("Everything has ended.")[2]
     await dev.ends(by=signal.SIGTERM)
     await dev.start("--fresh")
-    await dev.becomes("/health", lambda text: "0002_more" in text, timeout=60)
+    await dev.becomes("/health", lambda text: "0002_more" in text)
     assert dev.text.count("applied 0001_notes") == 2
     await dev.ends(by=signal.SIGHUP)
     assert dev.left() == []
