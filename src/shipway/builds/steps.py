@@ -91,11 +91,11 @@ class Builder:
         """
         record = await self._runs.get(run)
         seen = await self._see(record, app, commit, step)
-        await self._runs.start_step(run, step.name, key=seen.key)
         async with self._logs.writing(run, step.name) as log:
             try:
                 result = await self._kept(record, seen) if step.cacheable else None
                 if cached := result is not None:
+                    await self._runs.start_step(run, step.name, key=seen.key)
                     log(f"Nothing that {step.name} sees has changed since {result.run}.")
                 else:
                     result = await self._make(record, step, seen, log)
@@ -172,6 +172,8 @@ class Builder:
             paths=tuple(seen.inputs),
         )
         async with self._room.taken(workspace.USUAL_MEMORY.get(step.kind, workspace.GIB // 2)):
+            # Only now: until there is room a step waits, and does not run.
+            await self._runs.start_step(run.id, step.name, key=seen.key)
             began = time.monotonic()
             left = await self._execute(run, place, log)
         result = kept.Result(
