@@ -33,9 +33,11 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
     async with wiring.worker(given or settings.load()) as parts:
         chores = (
             lambda: _obey_interrupts(parts),
-            lambda: _keep_house(parts),
+            lambda: _retire(parts),
+            lambda: _mend(parts),
             lambda: _keep_edge(parts),
             lambda: _keep_updates(parts),
+            lambda: _make_patches(parts),
             parts.courier.deliver,
         )
         async with parts.engine.running():
@@ -70,18 +72,31 @@ async def _obey_interrupts(parts: wiring.Worker) -> None:
             durable.interrupt(workflow)
 
 
-async def _keep_house(parts: wiring.Worker) -> None:
-    """Retire what has cooled; bring back instances that should run and do not."""
+async def _retire(parts: wiring.Worker) -> None:
+    """Stop the instances of releases that have cooled."""
     while True:
         await deploying.retire_cooled(parts.platform)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def _mend(parts: wiring.Worker) -> None:
+    """Bring back instances that should run and do not; a release that leaves must not delay it."""
+    while True:
         await starting.mend(parts.platform)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 async def _keep_updates(parts: wiring.Worker) -> None:
-    """Learn what updates do on devices, halt what fails there, and make patches."""
+    """Learn what updates do on devices, and halt what fails there."""
     while True:
         await parts.platform.updates.keep_house()
+        await asyncio.sleep(UPDATES_SECONDS)
+
+
+async def _make_patches(parts: wiring.Worker) -> None:
+    """Make patches, which takes its time: by itself, so that nothing waits for it."""
+    while True:
+        await parts.platform.updates.make_patches()
         await asyncio.sleep(UPDATES_SECONDS)
 
 

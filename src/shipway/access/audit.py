@@ -43,7 +43,8 @@ class Audit:
         rows = await self._db.rows(_SQL["trail"], limit=limit, before=before)
         return tuple(Entry(**row) for row in rows)
 
-    async def last(self, what: str, target: str) -> Entry | None:
-        """Return the newest entry of a deed to a thing."""
-        row = await self._db.row(_SQL["last_entry"], what=what, target=target)
-        return Entry(**row) if row else None
+    async def pusher(self, app: str, branch: str, commit: str) -> str:
+        """Return who pushed a commit to a branch, or "" when nobody is on record."""
+        ref = f"refs/heads/{branch}"
+        row = await self._db.row(_SQL["pusher"], app=app, ref=ref, commit=commit)
+        return str(row["who"]) if row else ""

@@ -71,9 +71,11 @@ values (%(who)s, %(what)s, %(target)s, %(detail)s)
 select * from access.audit
 where (%(before)s::bigint is null or id < %(before)s) order by id desc limit %(limit)s
 
--- last_entry --
-select * from access.audit
-where what = %(what)s and target = %(target)s order by id desc limit 1
+-- pusher --
+-- Who pushed this commit to this branch last, as the hook recorded before it landed.
+select who from access.audit
+where what = 'push' and target = %(app)s and detail ->> %(ref)s = %(commit)s
+order by id desc limit 1
 
 -- begin_answer --
 -- A row without a status is being answered; an old one was left by a process that died.

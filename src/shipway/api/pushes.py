@@ -96,9 +96,6 @@ class Pushing:
             self._look.clear()
             pause = LOOK_AGAIN
             try:
-                for app in await self.on.apps.all():
-                    last = await self.on.audit.last("push", app.name)
-                    await self.on.requests.pushes_arrived(app.name, last.who if last else "")
                 await self.on.requests.resume()
             except Exception as error:  # noqa: BLE001 -- the next look may go well
                 _log.warning("pushes.not_looked_for", why=repr(error))

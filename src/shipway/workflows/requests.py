@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shipway.access.approvals import Approvals
+from shipway.access.audit import Audit
 from shipway.access.model import Action, Caller
 from shipway.access.people import People
 from shipway.builds.model import MAIN, Push, Run, RunKind, State
@@ -32,6 +33,7 @@ class Requests:
         self._sources = sources
         self._remote = remote
         self._apps = Apps(database)
+        self._audit = Audit(database)
         self._pushes = Pushes(database)
         self._runs = Runs(database)
         self._approvals = Approvals(database)
@@ -54,8 +56,10 @@ class Requests:
 
     async def _run_of(self, push: Push) -> Run:
         kind = RunKind.FULL if push.branch == MAIN else RunKind.FAST
+        # Whoever reports the refs may report somebody else's push too: that one is its author.
+        by = await self._audit.pusher(push.app, push.branch, push.commit) or push.by
         return await self._runs.create(
-            push.app, push.branch, push.commit, push=push.number, kind=kind, by=push.by
+            push.app, push.branch, push.commit, push=push.number, kind=kind, by=by
         )
 
     async def _waiting(self, app: str, new: Sequence[Run]) -> Sequence[Run]:

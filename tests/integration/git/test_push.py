@@ -55,9 +55,8 @@ async def test_a_push_starts_a_run_and_shows_how_it_goes(live: Live, checkout: C
 async def test_a_push_is_on_the_trail(live: Live, checkout: Checkout) -> None:
     commit = (await checkout.git("rev-parse", "HEAD")).output.strip()
     await asyncio.gather(checkout.push(), end_the_run(live))
-    last = await live.platform.audit.last("push", "tiny")
-    assert last
-    assert (last.who, last.detail) == ("ana", {"refs/heads/main": commit})
+    last = next(e for e in await live.platform.audit.list(limit=9) if e.what == "push")
+    assert (last.who, last.target, last.detail) == ("ana", "tiny", {"refs/heads/main": commit})
 
 
 async def test_a_branch_gets_its_own_kind_of_run(live: Live, checkout: Checkout) -> None:
@@ -99,7 +98,8 @@ async def test_a_push_that_nobody_reported_is_found(
     """As when the API is killed between the landing of the ref and the hook."""
     sources = live.platform.sources
     await checkout.git("push", "-q", str(sources.path("tiny")), "main")
-    await live.platform.audit.record("ana", "push", "tiny")
+    commit = (await checkout.git("rev-parse", "HEAD")).output.strip()
+    await live.platform.audit.record("ana", "push", "tiny", {"refs/heads/main": commit})
     looking = asyncio.ensure_future(pushing(live)._look_for_pushes())
     await eventually(live.remote.came)
     looking.cancel()

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from shipway.access.audit import Audit
 from shipway.access.model import Caller, Role
 from shipway.builds.model import State
 from shipway.builds.records import Runs
@@ -76,6 +77,19 @@ async def test_a_push_starts_one_run_however_often_it_is_reported(
     assert again == []
     # What is on record and has not begun is started again: the same id joins it.
     assert {start.id for start in remote.started} == {run.id for run in first}
+
+
+async def test_a_push_is_its_persons_whoever_reports_it(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    """Two push at once and the first report finds both; or nobody reported before a restart."""
+    await Audit(database).record("eve", "push", "tiny", {"refs/heads/main": commit(1)})
+    await Audit(database).record("dev", "push", "tiny", {"refs/heads/idea": commit(2)})
+    branches.refs_now = {"main": commit(1), "idea": commit(2)}
+
+    runs = await requests.pushes_arrived("tiny", "dev")
+
+    assert {run.branch: run.pushed_by for run in runs} == {"main": "eve", "idea": "dev"}
 
 
 async def test_a_newer_push_supersedes_a_run_that_has_no_release(
