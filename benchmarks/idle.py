@@ -61,6 +61,7 @@ def _figures(before: Taken, after: Taken, minutes: float) -> dict[str, float]:
     return {
         "processes": after.processes,
         "pss_mb": round(after.pss / MB, 1),
+        "rss_mb": round(after.rss / MB, 1),
         "cpu_seconds_per_minute": round((after.cpu - before.cpu) / minutes, 2),
     }
 
@@ -95,19 +96,19 @@ async def floor() -> dict[str, float]:
 
 
 def told(parts: Mapping[str, Mapping[str, float]], bare: Mapping[str, float]) -> dict[str, Any]:
-    heads = ("", "processes", "PSS in MB", "CPU s per minute")
+    heads = ("", "processes", "PSS in MB", "RSS in MB", "CPU s per minute")
     rows = [(part, *parts[part].values()) for part in sorted(parts, key=_order)]
     ours = [found for part, found in parts.items() if part in OURS]
     memory = round(sum(one["pss_mb"] for one in ours), 1)
+    resident = round(sum(one["rss_mb"] for one in ours), 1)
     cpu = round(sum(one["cpu_seconds_per_minute"] for one in ours), 2)
-    figures.table(
-        "At rest",
-        [heads, *rows, ("Shipway in all", sum(int(one["processes"]) for one in ours), memory, cpu)],
-    )
+    count = sum(int(one["processes"]) for one in ours)
+    figures.table("At rest", [heads, *rows, ("Shipway in all", count, memory, resident, cpu)])
     print(f"goal {GOAL_MB} MB; {PYTHONS} bare interpreters with asyncio take {bare['pss_mb']} MB")
     return {
         "parts": parts,
         "shipway_pss_mb": memory,
+        "shipway_rss_mb": resident,
         "goal_mb": GOAL_MB,
         "of_goal": figures.ratio(memory, GOAL_MB),
         "bare_interpreters": bare,

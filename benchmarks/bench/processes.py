@@ -18,6 +18,7 @@ class Taken:
 
     processes: int
     pss: int
+    rss: int
     cpu: float
 
 
@@ -31,20 +32,23 @@ def with_children(pid: int) -> frozenset[int]:
 
 def taken(pids: Iterable[int]) -> Taken:
     """Add up what processes take; one that is gone meanwhile takes nothing."""
-    count, pss, cpu = 0, 0, 0.0
+    count, pss, rss, cpu = 0, 0, 0, 0.0
     for pid in pids:
         with contextlib.suppress(*_GONE):
             times = psutil.Process(pid).cpu_times()
-            pss += _pss(pid)
+            found = _memory(pid)
+            pss, rss = pss + found["Pss"], rss + found["Rss"]
             cpu += times.user + times.system
             count += 1
-    return Taken(count, pss, cpu)
+    return Taken(count, pss, rss, cpu)
 
 
-def _pss(pid: int) -> int:
-    """Return the proportional set size in bytes: shared pages count by how many share them."""
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(text.partition("\nPss:")[2].split()[0]) * 1024
+def _memory(pid: int) -> dict[str, int]:
+    """Return bytes by kind. In the proportional set size shared pages count by how many share
+    them; in the resident set size each counts in full."""
+    lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    fields = (line.split() for line in lines)
+    return {name.rstrip(":"): int(size) * 1024 for name, size, *_ in fields}
 
 
 def keepers(folder: str) -> frozenset[int]:
