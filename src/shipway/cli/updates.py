@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from typing import TextIO
 
 import click
 
@@ -264,6 +265,28 @@ async def list_keys(session: Session, app: str | None, *, as_json: bool) -> None
 async def create(session: Session, key: str, app: str | None) -> None:
     """Make KEY. The private half is sealed at once: only the worker can use it."""
     await change(session, app, updates_wire.ChangeUpdates(action="create_key", key=key))
+
+
+@keys.command("import")
+@click.argument("key")
+@click.argument("certificate", type=click.File())
+@click.option("--chain", type=click.File(), help="PEM, leaf first, without the root.")
+@options.app
+@verb
+async def import_key(
+    session: Session, key: str, certificate: TextIO, chain: TextIO | None, app: str | None
+) -> None:
+    """Sign with KEY, kept elsewhere, of this CERTIFICATE.
+
+    The server's `update_signer` signs with it: a program that asks a CI or a hardware key.
+    """
+    body = updates_wire.ChangeUpdates(
+        action="import_key",
+        key=key,
+        certificate=certificate.read(),
+        chain=chain.read() if chain else "",
+    )
+    await change(session, app, body)
 
 
 @keys.command()

@@ -17,12 +17,16 @@ Action = Literal[
     "roll_back",
     "channel",
     "create_key",
+    "import_key",
     "rotate_key",
     "retire_key",
     "remove_garbage",
 ]
 
 Text = Annotated[str, pydantic.StringConstraints(max_length=1000)]
+
+
+Pem = Annotated[str, pydantic.StringConstraints(max_length=50_000)]
 
 
 class Update(Answer):
@@ -109,6 +113,8 @@ class ChangeUpdates(Request):
     branch: Text = ""
     headers: dict[str, Text] | None = None
     key: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9._-]{0,64}$")] = ""
+    certificate: Pem = ""
+    chain: Pem = ""
 
 
 class Change(Answer):

@@ -131,6 +131,11 @@ class Changes:
         made = await self._keys.create(app, id)
         return await self._sign_all(made)
 
+    async def import_key(self, app: str, id: str, certificate: str, chain: str) -> Key:  # noqa: A002
+        """Sign with a key that is kept elsewhere too, through this machine's command."""
+        made = await self._keys.import_external(app, id, certificate, chain)
+        return await self._sign_all(made)
+
     async def rotate_key(self, app: str) -> Key:
         """Make another key and have it sign what is offered. The older ones go on signing, for
         builds that hold their certificates."""

@@ -66,11 +66,10 @@ class Office:
         )
 
     async def keep_house(self) -> None:
-        """Read what devices did, halt what fails on them, make the patches that are worth it,
-        and put everything in force. May be repeated."""
+        """Read what devices did, halt what fails on them, and put everything in force. May be
+        repeated."""
         await self.adoption.read()
         await self.halt_failing()
-        await self.make_patches()
         await self.boards.refresh_all()
 
     async def halt_failing(self) -> None:
@@ -83,7 +82,7 @@ class Office:
                 )
 
     async def make_patches(self) -> int:
-        """Make patches to what each channel offers first. Returns how many are offered."""
+        """Make patches to what each channel offers first. Returns how many are offered now."""
         made = 0
         for app, channel in await self.records.all_channels():
             for pair in await self.patches.wanted(app, channel, most=MOST_PATCHES):
@@ -93,5 +92,6 @@ class Office:
                     _log.warning("patch.failed", app=app, why=str(error))
                     continue
                 await self.patches.keep(app, patch)
+                await self.boards.refresh(app)
                 made += patch.offered
         return made

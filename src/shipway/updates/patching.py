@@ -17,7 +17,9 @@ from shipway.updates.files import Files
 WORTH_IT = 0.6
 """A patch is offered when it is smaller than this part of the smallest full download."""
 
-LONGEST_SECONDS = 60.0
+MOST_CPU_SECONDS = 60
+LONGEST_SECONDS = 300.0
+"""A busy machine takes longer for the same work."""
 LARGEST_BUNDLE = 48 * 1024 * 1024
 """bsdiff takes some 20 bytes of memory for each byte of the older bundle."""
 MOST_MEMORY = 2 * 1024**3
@@ -135,7 +137,7 @@ async def _diff(base: pathlib.Path, target: pathlib.Path, draft: pathlib.Path) -
     await command.run(
         command.Command(
             argv=(
-                "/usr/bin/prlimit", f"--as={MOST_MEMORY}", f"--cpu={int(LONGEST_SECONDS)}",
+                "/usr/bin/prlimit", f"--as={MOST_MEMORY}", f"--cpu={MOST_CPU_SECONDS}",
                 sys.executable, "-P", "-m", "shipway.updates.bsdiff",
                 str(base), str(target), str(draft),
             ),

@@ -125,6 +125,7 @@ class Updating:
             "roll_back": self._roll_back,
             "channel": self._channel,
             "create_key": self._create_key,
+            "import_key": self._import_key,
             "rotate_key": self._rotate_key,
             "retire_key": self._retire_key,
             "remove_garbage": self._remove_garbage,
@@ -214,6 +215,13 @@ class Updating:
     async def _create_key(self, change: Change) -> tuple[str, str]:
         key = await self._on.updates.changes.create_key(change.app, change.arguments["key"])
         return f"Key {key.id} signs from now on.", key.id
+
+    async def _import_key(self, change: Change) -> tuple[str, str]:
+        asked = change.arguments
+        key = await self._on.updates.changes.import_key(
+            change.app, asked["key"], asked["certificate"], asked["chain"]
+        )
+        return f"Key {key.id}, which is kept elsewhere, signs from now on.", key.id
 
     async def _rotate_key(self, change: Change) -> tuple[str, str]:
         key = await self._on.updates.changes.rotate_key(change.app)
