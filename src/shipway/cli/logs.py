@@ -20,16 +20,25 @@ from shipway.kit import errors
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on as lines come.")
 @click.option("-t", "--times", is_flag=True, help="Begin each line with its moment.")
 @options.app
+@options.as_json
 @verb
 async def logs(
-    session: Session, run: str, step: str, app: str | None, *, following: bool, times: bool
+    session: Session,
+    run: str,
+    step: str,
+    app: str | None,
+    *,
+    following: bool,
+    times: bool,
+    as_json: bool,
 ) -> None:
     """Print the log of a run or of one step.
 
-    Without RUN it is the newest run of the app; without STEP it is every step.
+    Without RUN it is the newest run of the app; without STEP it is every step. With --json each
+    line is one event, as `GET /v1/runs/{run}/events` has them.
     """
     async with session.client() as client:
-        reader = Reader(session, client, times=times)
+        reader = Reader(session, client, times=times, as_json=as_json)
         run = run or await _newest(session, client, app)
         if step:
             await reader.step(run, step, following=following)
@@ -41,23 +50,25 @@ async def logs(
 
 @dataclass(frozen=True)
 class Reader:
-    """Prints lines. Each comes with its moment, which is cut off unless ``times``."""
+    """Prints lines. Each comes with its moment, which is cut off unless ``times``; as JSON all
+    that is known of it is printed."""
 
     session: Session
     client: Client
     times: bool
+    as_json: bool
 
     async def step(self, run: str, step: str, *, following: bool = False) -> None:
         async for line in self.client.step_log(run, step, follow=following):
-            self.session.out.say(self._told(line))
+            self._say(wire.Event(kind="log", name=step, line=line), self._told(line))
 
     async def everything(self, run: str) -> None:
         found = await self.client.run(run)
         for step in found.steps:
-            self.session.out.say(follow.step_line(step), "bold")
+            self._say(wire.Event(kind="step", step=step), follow.step_line(step), "bold")
             if step.started:
                 await self.step(run, step.name)
-        self.session.out.say(found.sentence)
+        self._say(wire.Event(kind="run", run=found), found.sentence)
 
     async def as_it_comes(self, run: str) -> None:
         """Print what happens until the run is over. Raises the error of how it ended."""
@@ -65,10 +76,17 @@ class Reader:
         hint = f"{run} goes on. `shipway logs -f {run}` comes back to it."
         with follow.detachable(self.session, hint):
             async for event in self.client.follow(run):
-                if line := self._line(picture, event):
-                    self.session.out.say(line, "bold" if event.step else "")
-        if picture.run:
+                line = self._line(picture, event)
+                if line or (self.as_json and event.run):
+                    self._say(event, line, "bold" if event.step else "")
+        if picture.run and not (self.as_json and picture.run.state == "succeeded"):
             follow.conclude_run(self.session, picture.run)
+
+    def _say(self, event: wire.Event, line: str, style: str = "") -> None:
+        if self.as_json:
+            self.session.out.event(event)
+        else:
+            self.session.out.say(line, style)
 
     def _line(self, picture: follow.Picture, event: wire.Event) -> str:
         if event.kind == "log":

@@ -75,6 +75,10 @@ class Output:
             # Not through rich, which may change what it prints.
             click.echo(json.dumps(answer.model_dump(mode="json"), indent=2))
 
+    def event(self, event: pydantic.BaseModel) -> None:
+        """Print one of a stream of events as a line of JSON, without what it leaves open."""
+        click.echo(event.model_dump_json(exclude_defaults=True))
+
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = ""
     ) -> None:

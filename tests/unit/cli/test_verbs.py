@@ -114,6 +114,25 @@ def test_followed_logs_end_with_the_run(terminal: Terminal, api: Api) -> None:
     assert (found.exit_code, "test api failed. `shipway logs run_1`" in found.err) == (8, True)
 
 
+def test_followed_logs_are_events_for_programs(terminal: Terminal, api: Api) -> None:
+    api.on("GET /v1/apps/aios/runs", wire.Page[wire.Run](items=(a_run(state="running"),)))
+    api.on(
+        "GET /v1/runs/run_1/events",
+        (
+            wire.Event(kind="beat"),
+            wire.Event(kind="log", name="test api", line="2026-11-23T12:00:00.000Z 1 passed"),
+            wire.Event(kind="run", run=a_run(state="succeeded")),
+        ),
+    )
+    found = terminal.type("logs", "-f", "--json")
+    events = [json.loads(line) for line in found.out.splitlines()]
+    assert found.exit_code == 0
+    assert events[0] == {
+        "kind": "log", "name": "test api", "line": "2026-11-23T12:00:00.000Z 1 passed",
+    }  # fmt: skip
+    assert (len(events), events[1]["run"]["state"]) == (2, "succeeded")
+
+
 def test_rollback_names_no_version_and_waits(terminal: Terminal, api: Api) -> None:
     prefix = "/v1/apps/aios/environments/production"
     api.on(
