@@ -150,7 +150,9 @@ class Answers:
 
 def dictionary(members: Mapping[str, str]) -> str:
     """Return a structured dictionary of strings (RFC 8941, 3.2)."""
-    return http_sf.ser({name: (value, {}) for name, value in members.items()}) if members else ""
+    return (
+        http_sf.ser({name: (value, {}) for name, value in members.items()}) if members else ""
+    )  # codespell:ignore ser
 
 
 def problem(sentence: str) -> bytes:
