@@ -41,6 +41,7 @@ from shipway.intake.sightings import Sightings
 from shipway.intake.updates import CHANNEL, Updates
 from shipway.kit import blobs, clock, db
 from shipway.updates import manifests
+from shipway.updates.assets import Assets
 from shipway.updates.boards import Boards
 from shipway.updates.changing import Changes
 from shipway.updates.files import Files
@@ -232,7 +233,7 @@ async def served(database: db.Database, home: pathlib.Path) -> AsyncIterator[Shi
             keys=keys,
             boards=boards,
             publisher=Publisher(database, store, files, keys, boards, now=time),
-            changes=Changes(database, keys, boards, now=time),
+            changes=Changes(database, keys, boards, Assets(store, files), now=time),
             records=records,
             intake_boards=watched,
             sightings=sightings,

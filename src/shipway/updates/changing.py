@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shipway.kit import clock, db, errors, ids
 from shipway.updates import manifests, model
+from shipway.updates.assets import Assets
 from shipway.updates.boards import Boards
 from shipway.updates.keys import Key, Keys
 from shipway.updates.records import Channel, Group, Offer, Records
 
 MOST_SIGNED = 500
 """A new key signs so many of the newest manifests and directives."""
+
+
+_HEADER = re.compile(r"[a-z*][a-z0-9_.*-]{0,63}")
+_VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
 
 
 class Changes:
@@ -25,11 +31,13 @@ class Changes:
         database: db.Database,
         keys: Keys,
         boards: Boards,
+        assets: Assets,
         *,
         now: clock.Clock = clock.now,
     ) -> None:
         self._db = database
         self._keys = keys
+        self._assets = assets
         self._boards = boards
         self._now = now
         self._records = Records(database)
@@ -113,6 +121,7 @@ class Changes:
         headers: dict[str, str] | None = None,
     ) -> Channel:
         """Pause a channel, pin it to a group ("" unpins) or point it at another branch."""
+        _check_headers(headers or {})
         channel = await self._records.channel(app, name)
         changed = dataclasses.replace(
             channel,
@@ -226,6 +235,7 @@ class Changes:
             signed=model.Signed(body=manifests.back_to_embedded(created)),
         )
         if source and source.kind == "update":
+            await self._assets.ensure(source)
             text = renewed(source.signed.body, id=update, created=created, group=group)
             offer = dataclasses.replace(
                 source,
@@ -272,6 +282,17 @@ class Changes:
             await self._records.add_signature(entry, key.id, made)
         await self._boards.refresh(key.app)
         return key
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Raise `errors.Invalid` for what no structured dictionary of strings can hold."""
+    problems = tuple(
+        f"{name[:100]!r}: {value[:100]!r}"
+        for name, value in headers.items()
+        if not (_HEADER.fullmatch(name) and _VALUE.fullmatch(value))
+    )
+    if problems:
+        raise errors.Invalid("Devices cannot be told these headers.", problems=problems)
 
 
 def renewed(body: str, *, id: str, created: int, group: Group) -> str:  # noqa: A002 -- the update's own

@@ -44,8 +44,14 @@ class Files:
         """Keep a file, compressed as well where that makes it smaller."""
         await asyncio.to_thread(self._add, source, sha256, ending)
 
-    async def remove(self, sha256s: Iterable[str]) -> None:
-        await asyncio.to_thread(self._remove, tuple(sha256s))
+    def refresh(self, sha256s: Iterable[str]) -> bool:
+        """Make files young again, so that they are no garbage. Returns whether all are there."""
+        return False not in {_refreshed(self.path(sha256)) for sha256 in sha256s}
+
+    async def remove(self, sha256s: Iterable[str], *, before: float) -> None:
+        """Remove files, but for those that were added, or added again, since ``before``
+        (seconds since 1970)."""
+        await asyncio.to_thread(self._remove, tuple(sha256s), before)
 
     def size(self, sha256: str) -> int:
         """Return the bytes of a file and its copies."""
@@ -59,7 +65,7 @@ class Files:
 
     def _add(self, source: pathlib.Path, sha256: str, ending: str) -> None:
         target = self.path(sha256)
-        if target.exists():
+        if _refreshed(target):
             return
         data = source.read_bytes()
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -70,8 +76,10 @@ class Files:
         # Last: what is there has its copies.
         _write(target, data)
 
-    def _remove(self, sha256s: tuple[str, ...]) -> None:
+    def _remove(self, sha256s: tuple[str, ...], before: float) -> None:
         for sha256 in sha256s:
+            if self.path(sha256).exists() and self.path(sha256).stat().st_mtime >= before:
+                continue
             for encoding in ("", *ENCODINGS):
                 self.path(sha256, encoding).unlink(missing_ok=True)
 
@@ -83,6 +91,14 @@ def compressed(data: bytes) -> dict[str, bytes]:
         "br": brotli.compress(data, quality=9),
         "gzip": gzip.compress(data, 9, mtime=0),
     }
+
+
+def _refreshed(path: pathlib.Path) -> bool:
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write(target: pathlib.Path, data: bytes) -> None:

@@ -45,14 +45,15 @@ class Garbage:
         return Found(files=files, size=size, kept=len(kept))
 
     async def remove(self) -> Found:
-        """Remove what can go. An asset that is needed again is taken from its export again."""
+        """Remove what can go. What is needed again, `Assets.ensure` takes from its export."""
         found = await self.find()
         gone = set(found.files)
         for patch in await self._db.rows(_SQL["patch_files"]):
             if patch["file"] in gone:
                 keys = {name: patch[name] for name in ("app", "base", "target")}
                 await self._db.run(_SQL["drop_patch"], **keys)
-        await self._files.remove(found.files)
+        # A publish may have come to need one meanwhile: it is young again then.
+        await self._files.remove(found.files, before=self._safe)
         return found
 
     async def _referred(self) -> set[str]:
@@ -69,5 +70,9 @@ class Garbage:
     def _old(self) -> set[str]:
         """Return the files that are older than the safety time: a publish that is under way has
         files that nothing refers to yet."""
-        safe = (self._now() - SAFETY).timestamp()
+        safe = self._safe
         return {name for name in self._files.all() if self._files.path(name).stat().st_mtime < safe}
+
+    @property
+    def _safe(self) -> float:
+        return (self._now() - SAFETY).timestamp()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shipway.environments.vault import Vault
 from shipway.kit import blobs, clock, db, errors, log
 from shipway.updates.adoption import Adoption, must_halt
+from shipway.updates.assets import Assets
 from shipway.updates.boards import Boards
 from shipway.updates.changing import Changes
 from shipway.updates.files import Files
@@ -58,7 +59,7 @@ class Office:
             keys=keys,
             boards=boards,
             publisher=Publisher(database, store, files, keys, boards, now=now),
-            changes=Changes(database, keys, boards, now=now),
+            changes=Changes(database, keys, boards, Assets(store, files), now=now),
             patches=Patches(database),
             patcher=Patcher(files),
             adoption=Adoption(database, sightings, now=now),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import hashlib
 import json
+import os
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from tests.fakes.expo_client.manifest import Manifest, Platform
 
 from shipway.kit import errors
 from shipway.updates import exports, manifests
+from shipway.updates.garbage import Garbage
 from shipway.updates.publishing import Publication
 from shipway.updates.records import Records
 
@@ -294,3 +298,30 @@ async def test_the_refusal_says_that(app: App, sources: list[dict[str, str]], wo
     with pytest.raises(errors.Refused, match=words) as refused:
         await app.publish("two", fingerprints=dict.fromkeys(PLATFORMS, second))
     assert "A native build is needed" in str(refused.value)
+
+
+async def test_what_is_published_again_is_not_thrown_away_meanwhile(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shipway: never a manifest whose assets are not all there."""
+    shipway = app.world.shipway
+    code = b"once garbage, now code of " + app.name.encode()
+    name = hashlib.sha256(code).hexdigest()
+    path = shipway.files.path(name)
+    await shipway.files.add(await shipway.store.path(await app.world.store(code)), name, "bundle")
+    os.utime(path, (0, 0))
+    garbage = Garbage(shipway.database, shipway.files, now=shipway.clock)
+    assert name in (await garbage.find()).files
+    add = Records.add
+
+    async def collected_first(*given: Any) -> None:
+        # Far from the transaction that is under way, as in a process of its own.
+        await asyncio.create_task(garbage.remove(), context=contextvars.Context())
+        await add(*given)
+
+    monkeypatch.setattr(Records, "add", collected_first)
+    await app.publish(code=code, assets={})
+    phone = app.device()
+    phone.start()
+    outcome = await phone.check()
+    assert outcome.loaded, outcome.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 
@@ -296,3 +297,28 @@ async def test_the_same_artifacts_published_again_get_a_new_id(app: App) -> None
     assert await app.id_of(first) != await app.id_of(again)
     phone = await phone_of(app)
     assert await poll(phone) == await app.id_of(again)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_the_way_back_to_what_was_thrown_away_brings_its_files_back(
+    app: App, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    """Shipway: never a manifest whose assets are not all there."""
+    code = b"long ago, code of " + app.name.encode()
+    first = await app.publish(code=code, assets={})
+    await app.publish("two")
+    name = hashlib.sha256(code).hexdigest()
+    await app.world.shipway.files.remove([name], before=float("inf"))
+    assert not app.world.shipway.files.path(name).exists()
+    if not kept:
+
+        async def gone(_: str) -> None:
+            raise errors.NotFound("The artifact is gone.")
+
+        monkeypatch.setattr(app.world.shipway.store, "path", gone)
+        with pytest.raises(errors.Refused, match="not kept any more"):
+            await app.roll_back(first.id)
+        return
+    back = await app.roll_back(first.id)
+    phone = await phone_of(app)
+    assert await poll(phone) == await app.id_of(back)
