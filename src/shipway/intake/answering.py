@@ -12,8 +12,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import http_sf
-
 from shipway.intake.asking import Expected, Form, Malformed
 from shipway.updates import manifests, model
 from shipway.updates.board import Board
@@ -150,9 +148,8 @@ class Answers:
 
 def dictionary(members: Mapping[str, str]) -> str:
     """Return a structured dictionary of strings (RFC 8941, 3.2)."""
-    return (
-        http_sf.ser({name: (value, {}) for name, value in members.items()}) if members else ""
-    )  # codespell:ignore ser
+    # Checked when it was set: printable ASCII, in which JSON quotes as structured fields do.
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in members.items())
 
 
 def problem(sentence: str) -> bytes:
