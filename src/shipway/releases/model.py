@@ -16,6 +16,9 @@ DeploymentKind = Literal["deploy", "rollback"]
 EVER_LIVE: tuple[DeploymentState, ...] = ("live", "warm", "retired", "rolled_back")
 """The states of deployments that a rollback may go back to."""
 
+HOLDS_FILES: tuple[DeploymentState, ...] = ("waiting", "running", "live", "warm", "rolled_back")
+"""The states of deployments that need the unpacked files of their release."""
+
 AT_ONCE = (1000,)
 """The rollout plan that gives the new release everything in one stage, in per mille."""
 

@@ -165,6 +165,11 @@ class Instances:
         await self._keeper.drop(instance.service)
         await self._records.remove(instance)
 
+    async def discard(self, app: str, environment: str, release: str) -> None:
+        """Remove the unpacked files of a release that runs no more. May be repeated."""
+        owner = Owner(Kind.SERVER, app, environment)
+        await self._keeper.remove(owner, Release(name=release, kind="").folder)
+
     async def running(self, app: str, environment: str) -> list[Instance]:
         """Return the instances that there should be, oldest first."""
         return await self._records.running(app, environment)

@@ -327,6 +327,12 @@ async def take_down(on: Platform, app: str, environment: str, deployment: str) -
     for instance in await on.instances.running(app, environment):
         if instance.deployment == deployment:
             await on.instances.stop(instance)
+    gone = await on.deployments.get(deployment)
+    others = await on.deployments.list(
+        app, environment, release=gone.release, states=model.HOLDS_FILES
+    )
+    if not [one for one in others if deployment not in {one.id, one.served_by}]:
+        await on.instances.discard(app, environment, gone.release)
 
 
 def _step(entry: Entry) -> str:
