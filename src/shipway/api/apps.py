@@ -37,6 +37,8 @@ async def create(body: wire.CreateApp, request: fastapi.Request, asker: Asker, o
     app = await on.apps.create(body.name, asker.person)
     try:
         await on.sources.create(body.name)
+        # What an app of this name had before is gone: its commits are new when they are pushed.
+        await on.requests.pushes_arrived(body.name, asker.person)
     except BaseException:
         await on.apps.remove(body.name)
         raise
@@ -58,6 +60,7 @@ async def remove(app: str, asker: Asker, on: On) -> wire.Said:
             f"{app} has been deployed ({found[0]}); its instances and data would be left behind."
         )
     await on.apps.remove(app)
+    await on.requests.end_runs(app, f"{asker.person} removed {app}.")
     await asyncio.to_thread(shutil.rmtree, on.sources.path(app), ignore_errors=True)
     return wire.Said(sentence=f"{app} is removed, with its repository and variables.")
 

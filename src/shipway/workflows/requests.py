@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shipway import appfile
 from shipway.access.approvals import Approvals
 from shipway.access.audit import Audit
 from shipway.access.model import Action, Caller
@@ -102,6 +103,11 @@ class Requests:
             raise errors.Conflict(f"{run} has ended already: {found.sentence}")
         return sentence
 
+    async def end_runs(self, app: str, sentence: str) -> None:
+        """Cancel whatever an app still runs, because it goes."""
+        for run in await self._runs.list(app, limit=50):
+            await self._interrupt(run.id, sentence)
+
     async def approve(self, release: str, environment: str, caller: Caller, reason: str) -> str:
         """Record a person's yes and tell the release that waits for it. Returns a sentence."""
         caller.must(Action.APPROVE, environment)
@@ -111,6 +117,7 @@ class Requests:
                 f"{found.version} is not ready: it is {found.state}.",
                 fix="`shipway releases` shows why.",
             )
+        _must_have_been_built_for(environment, found)
         await self._approvals.give(found.id, environment, caller.person, reason)
         workflow = names.promotion(found.app, found.id, environment)
         await self._remote.start(workflow)
@@ -130,6 +137,7 @@ class Requests:
         caller.must(Action.DEPLOY, environment)
         found = await self._releases.get(release, app=app)
         self._must_be_ready(found, environment)
+        _must_have_been_built_for(environment, found)
         return await self._ask(found, environment, "deploy", caller, reason)
 
     async def roll_back(
@@ -179,3 +187,15 @@ class Requests:
             raise errors.Refused(
                 f"{release.version} is not ready for production: it is {release.state}."
             )
+
+
+def _must_have_been_built_for(environment: str, release: Release) -> None:
+    """Raise `errors.Refused` for an environment that Shipway does not deploy this release to."""
+    product = appfile.parse(release.product, where=f"shipway.toml of {release.version}")
+    known = [name for name in names.DEPLOYED if name in product.environments]
+    if environment not in known:
+        raise errors.Refused(
+            f"{release.version} cannot go to {environment}: its shipway.toml has"
+            f" {' and '.join(known) or 'neither staging nor production'}",
+            fix=f"Add [environments.{environment}] to it and push.",
+        )

@@ -12,6 +12,16 @@ from shipway.releases.model import Deployment, Release
 
 pytestmark = pytest.mark.anyio
 
+PRODUCT = """
+name = "tiny"
+[server]
+kind = "python"
+folder = "server"
+entry = "tiny.server:main"
+[environments.production]
+domain = "tiny.example.org"
+"""
+
 
 async def a_release(live: Live, *, ready: bool = True) -> Release:
     if not await live.platform.apps.all():
@@ -23,7 +33,7 @@ async def a_release(live: Live, *, ready: bool = True) -> Release:
         commit=f"{number}" * 40,
         schema_head="0001",
         artifacts={"server": "a" * 64},
-        product='name = "tiny"',
+        product=PRODUCT,
         changelog="- First",
         authors=["ana"],
     )

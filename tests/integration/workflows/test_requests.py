@@ -19,6 +19,16 @@ from shipway.workflows.requests import Requests
 
 pytestmark = pytest.mark.anyio
 
+PRODUCT = """
+name = "tiny"
+[server]
+kind = "python"
+folder = "server"
+entry = "tiny.server:main"
+[environments.production]
+domain = "tiny.example.org"
+"""
+
 DEV = Caller(person="dev", role=Role.DEVELOPER, token_id="tok_1")
 VIEWER = Caller(person="eve", role=Role.VIEWER, token_id="tok_2")
 
@@ -142,6 +152,38 @@ async def test_only_a_ready_release_is_approved(requests: Requests, database: db
         await requests.approve(made.id, "production", approver, "")
 
 
+@pytest.mark.parametrize("environment", ["staging", "development"])
+async def test_a_release_goes_only_where_its_file_sends_it(
+    requests: Requests, database: db.Database, remote: Remote, environment: str
+) -> None:
+    made = await Releases(database).add(**release_of("run_1"))
+    await Releases(database).set_state(made.id, "ready")
+    approver = Caller(person="ada", role=Role.APPROVER, token_id="tok_3")
+    cannot = f"v1 cannot go to {environment}: its shipway.toml has production"
+
+    with pytest.raises(errors.Refused, match=cannot):
+        await requests.approve(made.id, environment, approver, "")
+    with pytest.raises(errors.Refused, match=cannot):
+        await requests.deploy("tiny", environment, made.id, approver, "")
+    assert remote.started == []
+
+
+async def test_an_app_of_a_removed_apps_name_begins_anew(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    branches.refs_now = {"main": commit(1)}
+    (before,) = await requests.pushes_arrived("tiny", "dev")
+    await requests.end_runs("tiny", "olga removed tiny.")
+    branches.refs_now = {}
+    assert await requests.pushes_arrived("tiny", "dev") == []
+    branches.refs_now = {"main": commit(1)}
+
+    (again,) = await requests.pushes_arrived("tiny", "dev")
+
+    assert (await Runs(database).get(before.id)).sentence == "olga removed tiny."
+    assert again.id != before.id
+
+
 def release_of(run: str) -> dict[str, Any]:
     return {
         "app": "tiny",
@@ -149,7 +191,7 @@ def release_of(run: str) -> dict[str, Any]:
         "commit": commit(1),
         "schema_head": "",
         "artifacts": {},
-        "product": 'name = "tiny"',
+        "product": PRODUCT,
         "changelog": "",
         "authors": ["dev"],
     }
