@@ -57,7 +57,7 @@ async def switches(stage: Stage, count: int) -> dict[str, Any]:
             await users.see(new, times=ENOUGH)
             silent.append(users.last_seen(old) - began)
     return {
-        "load": users.figures(),
+        "load": load_of(users),
         "command_to_answer_seconds": figures.spread(answered),
         "command_to_last_request_seconds": figures.spread(silent),
         "command_to_live_seconds": figures.spread(live),
@@ -82,7 +82,7 @@ async def restarts(stage: Stage, count: int) -> dict[str, Any]:
                 await users.see(new, times=ENOUGH)
                 failed.append(failures(users) - before)
     return {
-        "load": users.figures(),
+        "load": load_of(users),
         "gap_seconds": figures.spread(gaps),
         "failed_requests_each": figures.spread(failed),
     }
@@ -91,6 +91,13 @@ async def restarts(stage: Stage, count: int) -> dict[str, Any]:
 async def first_answer(users: Load, version: str) -> float:
     await users.see(version, times=1)
     return users.last_seen(version)
+
+
+def load_of(users: Load) -> dict[str, Any]:
+    """Return the load's figures, each kind of failure once."""
+    found = users.figures()
+    kinds = {failure.partition(" for url")[0] for failure in found["failures"]}
+    return found | {"failures": sorted(kinds)}
 
 
 def failures(users: Load) -> int:
