@@ -209,3 +209,20 @@ async def test_extensions_tell_which_headers_go_with_which_asset(app: App) -> No
     sent = [one.headers.get("authorization") for one in phone.exchanges[1:]]
     assert sent == ["Bearer x"] * 3
     json.dumps(extensions)
+
+
+@each(
+    "defined",
+    ("a name in capitals", "SFV", {"X-Group": "7"}),
+    ("a name with a space", "SFV", {"x group": "7"}),
+    ("a value that is not ASCII", "SFV", {"x-group": "größer"}),
+    ("a value with a line end", "SFV", {"x-group": "a\r\nexpo-platform: web"}),
+)
+async def test_what_no_client_could_read_is_not_taken(app: App, defined: dict[str, str]) -> None:
+    """Android, iOS: a header that is malformed is ignored without a word."""
+    await app.publish("one")
+    with pytest.raises(errors.ShipwayError):
+        await app.change_channel(headers=defined)
+    reply = await app.ask()
+    assert reply.status == 200
+    assert reply.header("expo-server-defined-headers") is None

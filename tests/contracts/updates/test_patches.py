@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 import random
 import uuid
@@ -246,3 +247,46 @@ async def test_after_a_rollback_there_is_a_patch_back(app: App) -> None:
     phone.storage.files.pop(next(n for n, d in phone.storage.files.items() if d == code("one")))
     await updated(phone)
     assert phone.downloads.patched == 1
+
+
+async def test_an_update_of_the_other_platform_is_no_base(app: App) -> None:
+    """The two have different bytes."""
+    ios = await app.publish(code=code("ios"), assets={}, platforms=["ios"])
+    await app.publish(code=code("android"), assets={}, platforms=["android"])
+    await app.make_patches()
+    manifest = app.device().reader.read(await app.ask()).manifest
+    assert manifest is not None
+    told = {
+        "a-im": "bsdiff",
+        "expo-current-update-id": await app.id_of(ios, "ios"),
+        "expo-requested-update-id": manifest.id,
+    }
+    reply = await app.fetch(manifest.launch.url, told)
+    assert (reply.status, reply.decoded) == (200, code("android"))
+
+
+@pytest.mark.parametrize("damage", ["cut off", "other bytes", "empty"])
+async def test_a_patch_that_is_damaged_on_disk_costs_one_more_request(
+    app: App, damage: str
+) -> None:
+    phone = app.device()
+    phone.start()
+    await app.publish(code=code(f"{damage} one"), assets={})
+    await updated(phone)
+    await app.publish(code=code(f"{damage} two"), assets={})
+    await app.make_patches()
+    [made] = [m for m in await Patches(app.world.shipway.database).all(app.name) if m.offered]
+    path = app.world.shipway.files.path(made.file)
+    data = path.read_bytes()
+    path.write_bytes({"cut off": data[:50], "other bytes": data[::-1], "empty": b""}[damage])
+    await updated(phone)
+    assert (phone.downloads.patched, phone.downloads.fallbacks) == (0, 1)
+
+
+async def test_two_workers_that_make_the_same_patches_make_them_once(app: App) -> None:
+    for text in ("one", "two"):
+        await app.publish(code=code(f"twice {text}"), assets={})
+    await asyncio.gather(app.make_patches(), app.make_patches())
+    made = await Patches(app.world.shipway.database).all(app.name)
+    assert len({(one.base, one.target) for one in made}) == len(made)
+    assert all(app.world.shipway.files.path(one.file).exists() for one in made if one.offered)

@@ -322,3 +322,16 @@ async def test_the_way_back_to_what_was_thrown_away_brings_its_files_back(
     back = await app.roll_back(first.id)
     phone = await phone_of(app)
     assert await poll(phone) == await app.id_of(back)
+
+
+@pytest.mark.parametrize("days", [-1, 1, 400])
+async def test_a_phone_whose_clock_is_wrong_is_served_like_all_others(app: App, days: int) -> None:
+    """Android, iOS: only the certificate is held against the clock of the phone."""
+    await app.publish("one")
+    phone = await phone_of(app)
+    right = phone._clock
+    phone._clock = lambda: right() + days * 86_400_000
+    group = await app.publish("two")
+    assert await poll(phone) == await app.id_of(group)
+    await app.roll_back("embedded")
+    assert await poll(phone) == phone.build.embedded_id
