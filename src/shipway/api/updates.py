@@ -111,6 +111,7 @@ async def list_channels(app: str, on: On) -> wire.Page[updates_wire.UpdateChanne
             paused=one.paused,
             pinned=one.pinned or "",
             headers=dict(one.headers or {}),
+            asset_headers=dict(one.asset_headers),
         )
         for one in found
     ]

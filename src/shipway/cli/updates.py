@@ -183,6 +183,10 @@ async def revert(session: Session, update: str, app: str | None) -> None:
 @click.option("--pause/--resume", "paused", default=None, help="Offer nothing to anybody.")
 @click.option("--pin", default=None, metavar="UPDATE", help="Nothing newer; '' unpins.")
 @click.option("--branch", default="", help="Serve another environment's updates.")
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE",
+              help="What devices send back with each check; '' clears.")  # fmt: skip
+@click.option("--asset-header", "asset_headers", multiple=True, metavar="NAME=VALUE",
+              help="What devices send with each download; '' clears.")  # fmt: skip
 @options.app
 @verb
 async def channel(
@@ -190,6 +194,8 @@ async def channel(
     name: str,
     pin: str | None,
     branch: str,
+    headers: tuple[str, ...],
+    asset_headers: tuple[str, ...],
     app: str | None,
     *,
     paused: bool | None,
@@ -198,16 +204,28 @@ async def channel(
 
     Without options it says how the channels are.
     """
-    if paused is None and pin is None and not branch:
+    if paused is None and pin is None and not (branch or headers or asset_headers):
         async with session.client() as client:
             page = await client.update_channels(session.app(app))
         rows = ((o.name, o.branch, "paused" if o.paused else "", o.pinned) for o in page.items)
         session.out.table(("channel", "serves", "", "pinned to"), rows, empty="There is none yet.")
         return
     body = updates_wire.ChangeUpdates(
-        action="channel", name=name, paused=paused, pinned=pin, branch=branch
+        action="channel",
+        name=name,
+        paused=paused,
+        pinned=pin,
+        branch=branch,
+        headers=_pairs(headers),
+        asset_headers=_pairs(asset_headers),
     )
     await change(session, app, body)
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str] | None:
+    """Return NAME=VALUE options as a dictionary; None when there were none."""
+    parts = (one.partition("=") for one in given if one)
+    return {name: value for name, _, value in parts} if given else None
 
 
 @update.command()

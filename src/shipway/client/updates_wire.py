@@ -112,6 +112,7 @@ class ChangeUpdates(Request):
     pinned: Text | None = None
     branch: Text = ""
     headers: dict[str, Text] | None = None
+    asset_headers: dict[str, Text] | None = None
     key: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9._-]{0,64}$")] = ""
     certificate: Pem = ""
     chain: Pem = ""
@@ -135,6 +136,9 @@ class UpdateChannel(Answer):
     paused: bool
     pinned: str = ""
     headers: dict[str, str] = pydantic.Field(default_factory=dict)
+    """What devices are told to send back with each check."""
+    asset_headers: dict[str, str] = pydantic.Field(default_factory=dict)
+    """What devices are told to send with each download."""
 
 
 class UpdateKey(Answer):

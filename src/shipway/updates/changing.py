@@ -116,9 +116,12 @@ class Changes:
         pinned: str | None = None,
         branch: str = "",
         headers: dict[str, str] | None = None,
+        asset_headers: dict[str, str] | None = None,
     ) -> Channel:
-        """Pause a channel, pin it to a group ("" unpins) or point it at another branch."""
+        """Pause a channel, pin it to a group ("" unpins), point it at another branch, or have its
+        devices send headers back with each check, and others with each download."""
         _check_headers(headers or {})
+        _check_headers(asset_headers or {})
         channel = await self._records.channel(app, name)
         changed = dataclasses.replace(
             channel,
@@ -126,6 +129,7 @@ class Changes:
             branch=branch or channel.branch,
             pinned=channel.pinned if pinned is None else await self._pin(app, pinned),
             headers=channel.headers if headers is None else headers,
+            asset_headers=channel.asset_headers if asset_headers is None else asset_headers,
         )
         if changed.branch not in {one.name for one in await self._records.channels(app)}:
             raise errors.NotFound(f"{app} has no branch {branch[:100]}.")

@@ -207,6 +207,7 @@ class Updating:
             pinned=asked["pinned"],
             branch=asked["branch"],
             headers=asked["headers"],
+            asset_headers=asked["asset_headers"],
         )
         pinned = f", pinned to {channel.pinned}" if channel.pinned else ""
         how = "is paused" if channel.paused else f"serves the updates of {channel.branch}{pinned}"

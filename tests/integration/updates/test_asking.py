@@ -8,6 +8,7 @@ import types
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+import httpx2
 import pytest
 from tests.fakes import platform, updates
 
@@ -119,3 +120,21 @@ async def test_store_builds_are_registered(api: Client, shipway: updates.Shipway
     made = await api.register_build(APP, body)
     assert (await api.store_builds(APP)).items == (made,)
     assert (await api.update_garbage(APP)).files == ()
+
+
+async def test_devices_are_told_headers_to_send(api: Client, shipway: updates.Shipway) -> None:
+    await shipway.publish(assets={"png": b"picture"})
+    told = {"headers": {"shard": "7"}, "asset_headers": {"authorization": 'a "b"'}}
+    await do(api, action="channel", name="production", **told)
+    await shipway.settle()
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        device = {
+            "expo-platform": "ios",
+            "expo-protocol-version": "1",
+            "expo-runtime-version": updates.RUNTIMES["ios"],
+        }
+        answer = await client.get(shipway.manifest_url, headers={**shipway.edge(), **device})
+    assert answer.headers["expo-server-defined-headers"] == 'shard="7"'
+    assert answer.text.count('{"authorization":"a \\"b\\""}') == 2
+    with pytest.raises(errors.Refused, match="cannot be told"):
+        await do(api, action="channel", name="production", headers={"É": "1"})
