@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from shipway.kit import clock, db, errors, ids
 from shipway.updates import manifests, model
+from shipway.updates.assets import Assets
 from shipway.updates.boards import Boards
 from shipway.updates.keys import Key, Keys
 from shipway.updates.records import Channel, Group, Offer, Records
@@ -30,11 +31,13 @@ class Changes:
         database: db.Database,
         keys: Keys,
         boards: Boards,
+        assets: Assets,
         *,
         now: clock.Clock = clock.now,
     ) -> None:
         self._db = database
         self._keys = keys
+        self._assets = assets
         self._boards = boards
         self._now = now
         self._records = Records(database)
@@ -236,6 +239,7 @@ class Changes:
             signed=model.Signed(body=manifests.back_to_embedded(created)),
         )
         if source and source.kind == "update":
+            await self._assets.ensure(source)
             text = renewed(source.signed.body, id=update, created=created, group=group)
             offer = dataclasses.replace(
                 source,
