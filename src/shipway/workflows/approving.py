@@ -4,32 +4,61 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shipway import appfile
 from shipway.access import model as access
 from shipway.access.approvals import Approvals
 from shipway.access.people import People
 from shipway.environments import policy
-from shipway.environments.apps import Apps
+from shipway.environments.policy import Policy
 from shipway.kit import clock
 from shipway.releases.model import Release
+from shipway.releases.records import Deployments, Releases
 
 
 @dataclass(frozen=True)
 class Approving:
-    """Judges by the policy of the shipway.toml in force: a release cannot weaken its own gates."""
+    """Judges by the policy in force, or by the release's own where that is stricter: no push
+    weakens the gate that it has to pass.
 
-    apps: Apps
+    In force is the policy of the release that is live, for that one was approved; before the
+    first it is the default.
+    """
+
+    releases: Releases
+    deployments: Deployments
     approvals: Approvals
     people: People
 
     async def decide(self, release: Release, environment: str) -> access.Decision:
         """Judge the approvals that there are now."""
-        product = await self.apps.product(release.app)
-        in_force = policy.for_product(product, environment).policy
         return access.enough(
             await self.approvals.of(release.id, environment),
-            access.Rule(count=in_force.approvals, approve_own=in_force.approve_own),
+            await self._rule(release, environment),
             authors=frozenset(release.authors),
             approvers=await self.people.approvers(),
             ready_since=release.created,
             now=clock.now(),
         )
+
+    async def _rule(self, release: Release, environment: str) -> access.Rule:
+        live = await self.deployments.live(release.app, environment)
+        before = await self.releases.get(live.release) if live else None
+        in_force = policy_of(before, environment)
+        own = policy_of(release, environment)
+        return access.Rule(
+            count=max(in_force.approvals, own.approvals),
+            approve_own=in_force.approve_own and own.approve_own,
+        )
+
+
+def policy_of(release: Release | None, environment: str) -> Policy:
+    """Return what a release's shipway.toml asks of an environment; without one, the default."""
+    product = None
+    if release:
+        product = appfile.parse(release.product, where=f"shipway.toml of {release.version}")
+    return policy.for_product(product, environment).policy
+
+
+def rollout_of(release: Release, environment: str) -> tuple[int, ...]:
+    """Return the shares by which a release enters, in per mille."""
+    return tuple(share * 10 for share in policy_of(release, environment).rollout)

@@ -11,7 +11,7 @@ from shipway.builds import planning
 from shipway.builds.model import BuildStep, Run, RunKind, State, StepResult
 from shipway.kit import durable, errors, log
 from shipway.releases import model as releases
-from shipway.workflows import names, provided, telling
+from shipway.workflows import approving, names, provided, telling
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
 
@@ -92,13 +92,15 @@ class Delivering:
         product = await self._product(started)
         if names.STAGING not in product.environments:
             return None
+        made = await on.releases.get(release)
         asked = await on.deployments.ask(
             id=f"dep_{release.removeprefix('rel_')}_{names.STAGING}",
-            release=await on.releases.get(release),
+            release=made,
             environment=names.STAGING,
             kind="deploy",
             by=started.pushed_by,
             reason=f"push to {started.branch}",
+            plan=approving.rollout_of(made, names.STAGING),
         )
         return names.deployment(asked)
 

@@ -48,7 +48,7 @@ class Deploying:
 
     def __init__(self, on: Platform) -> None:
         self._on = on
-        self._approving = Approving(on.apps, on.approvals, on.people)
+        self._approving = Approving(on.releases, on.deployments, on.approvals, on.people)
 
     @durable.step
     async def admit(self, deployment: str) -> Way:
@@ -244,8 +244,6 @@ class Deploying:
         model.may_follow(entry.release, served, contains_live=contains)
 
     async def _must_be_approved(self, entry: Entry) -> None:
-        if entry.site.policy.approvals == 0:
-            return
         decision = await self._approving.decide(entry.release, entry.environment)
         if not decision.enough:
             raise errors.Refused(*decision.sentences)

@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 
 from shipway.kit import clock, durable
-from shipway.workflows import names, telling
+from shipway.workflows import approving, names, telling
 from shipway.workflows.approving import Approving
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
@@ -41,7 +41,7 @@ class Promoting:
 
     def __init__(self, on: Platform) -> None:
         self._on = on
-        self._approving = Approving(on.apps, on.approvals, on.people)
+        self._approving = Approving(on.releases, on.deployments, on.approvals, on.people)
 
     @durable.step
     async def count_approvals(self, promotion: Promotion) -> Count:
@@ -95,6 +95,7 @@ class Promoting:
             kind="deploy",
             by=by[-1].person if by else release.authors[0] if release.authors else "policy",
             reason="approved",
+            plan=approving.rollout_of(release, promotion.environment),
         )
         return names.deployment(asked)
 

@@ -19,7 +19,7 @@ from shipway.releases import model as releases
 from shipway.releases.model import Deployment, Release
 from shipway.releases.records import Deployments, Releases
 from shipway.updates.records import Change, Records
-from shipway.workflows import names
+from shipway.workflows import approving, names
 from shipway.workflows.approving import Approving
 
 INTERRUPT = "shipway_interrupt"
@@ -38,9 +38,11 @@ class Requests:
         self._pushes = Pushes(database)
         self._runs = Runs(database)
         self._approvals = Approvals(database)
-        self._approving = Approving(self._apps, self._approvals, People(database))
         self._releases = Releases(database)
         self._deployments = Deployments(database)
+        self._approving = Approving(
+            self._releases, self._deployments, self._approvals, People(database)
+        )
         self._updates = Records(database)
 
     async def pushes_arrived(self, app: str, by: str) -> list[Run]:
@@ -177,6 +179,9 @@ class Requests:
             kind=kind,
             by=caller.person,
             reason=reason,
+            plan=approving.rollout_of(release, environment)
+            if kind == "deploy"
+            else releases.AT_ONCE,
         )
         await self._remote.start(names.deployment(asked))
         return asked
