@@ -16,7 +16,8 @@ from shipway.access.model import Role
 from shipway.client.client import Client
 from shipway.client.updates_wire import ChangeUpdates, RegisterBuild
 from shipway.environments.vault import Vault
-from shipway.kit import blobs, db, errors
+from shipway.kit import blobs, clock, db, errors
+from shipway.releases.records import Deployments, Releases
 from shipway.updates.office import Office
 from shipway.workflows.platform import Platform
 from shipway.workflows.updating import Updating
@@ -24,6 +25,18 @@ from shipway.workflows.updating import Updating
 pytestmark = pytest.mark.anyio
 
 APP = updates.APP
+
+PRODUCT = """
+name = "tiny"
+[client]
+folder = "client"
+platforms = ["ios"]
+[environments.production]
+domain = "tiny.localhost"
+"""
+
+OLD = [{"type": "dir", "filePath": "node_modules/expo/ios", "hash": "1"}]
+NEW = [*OLD, {"type": "dir", "filePath": "node_modules/expo-haptics/ios", "hash": "2"}]
 
 
 @pytest.fixture
@@ -40,7 +53,18 @@ async def api(
     parts = platform.parts(database, home)
     store = blobs.Blobs(home / "artifacts")
     office = Office.of(database, store, Vault.at(home, opens=True), home)
-    worker = Updating(cast("Platform", types.SimpleNamespace(updates=office)))
+    on = parts.platform
+    worker = Updating(
+        cast(
+            "Platform",
+            types.SimpleNamespace(
+                updates=office,
+                releases=on.releases,
+                deployments=on.deployments,
+                settings=on.settings,
+            ),
+        )
+    )
     await parts.platform.apps.create(APP, "test")
 
     async def work() -> None:
@@ -138,3 +162,46 @@ async def test_devices_are_told_headers_to_send(api: Client, shipway: updates.Sh
     assert answer.text.count('{"authorization":"a \\"b\\""}') == 2
     with pytest.raises(errors.Refused, match="cannot be told"):
         await do(api, action="channel", name="production", headers={"É": "1"})
+
+
+async def released(shipway: updates.Shipway, number: int, hash_: str, sources: list[Any]) -> str:
+    """Record a release whose client has this native side. Returns its version."""
+    path = shipway.home / "artifact"
+    path.write_bytes(updates.export("ios", b"code %d" % number, {}))
+    artifacts = {"ios.production": await shipway.store.put(path)}
+    path.write_text(updates.fingerprint(hash_, sources))
+    artifacts["fingerprint.ios"] = await shipway.store.put(path)
+    made = await Releases(shipway.database).add(
+        app=APP,
+        run=f"run_{number}",
+        commit=f"{number}" * 40,
+        schema_head="",
+        artifacts=artifacts,
+        product=PRODUCT,
+        changelog="- Add haptics",
+        authors=["ada"],
+    )
+    return made.version
+
+
+async def test_a_client_with_a_new_native_dependency_is_refused_with_the_reason(
+    api: Client, shipway: updates.Shipway
+) -> None:
+    first = await released(shipway, 1, "1" * 40, OLD)
+    deployments = Deployments(shipway.database)
+    release = await Releases(shipway.database).get(first, app=APP)
+    live = await deployments.ask(
+        id="dep_1", release=release, environment="production", kind="deploy", by="ada", reason=""
+    )
+    await deployments.become_live(live, sentence="", warm_until=clock.now())
+    published = await do(api, action="publish", release=first, environment="production")
+    assert (await api.update(APP, published)).message == "Add haptics"
+    await api.register_build(APP, RegisterBuild(platform="ios", version="1.0.0", runtime="1" * 40))
+    second = await released(shipway, 2, "2" * 40, NEW)
+
+    with pytest.raises(errors.Refused) as refused:
+        await do(api, action="publish", release=second, environment="production")
+
+    assert "native dependency expo-haptics added" in refused.value.what
+    assert "A native build is needed" in refused.value.what
+    assert (await api.updates(APP)).items[0].id == published
