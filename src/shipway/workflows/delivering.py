@@ -147,8 +147,6 @@ class Delivering:
     async def fail(self, run: str, why: str) -> Outcome:
         outcome = await self._end(run, State.FAILED, why)
         started = await self._on.runs.get(run)
-        if release := await self._on.releases.of_run(run):
-            await self._on.releases.set_state(release.id, "refused")
         await self._on.outbox.put(
             "run.failed",
             app=started.app,
@@ -178,6 +176,9 @@ class Delivering:
         started = await self._on.runs.get(run)
         if not started.state.is_final:
             await self._on.runs.set_state(run, state, sentence)
+        made = await self._on.releases.of_run(run)
+        if made and state is not State.SUCCEEDED:
+            await self._on.releases.set_state(made.id, "refused")
         try:
             await self._on.builder.clean_up(run, started.app)
         except errors.ShipwayError as error:  # what is left is found by housekeeping

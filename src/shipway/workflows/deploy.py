@@ -35,3 +35,5 @@ async def withdrawn(deployment: str, why: str, do: Deploying) -> Outcome:
             return await do.withdraw(deployment, why)
         except errors.Unavailable:
             continue
+        except errors.ShipwayError as error:
+            return await do.give_up(deployment, f"{why} Besides: {error}")

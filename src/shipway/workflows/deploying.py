@@ -223,6 +223,15 @@ class Deploying:
         await telling.tell(on, entry.deployment, "deployment.failed", sentence)
         return Outcome(good=False, sentence=sentence)
 
+    @durable.step
+    async def give_up(self, deployment: str, why: str) -> Outcome:
+        """End a deployment that cannot be taken back, such as one whose file cannot be read."""
+        found = await self._on.deployments.get(deployment)
+        sentence = f"{found} was neither deployed nor taken back: look at what serves. {why}"
+        await self._on.deployments.end(deployment, "failed", sentence)
+        await telling.tell(self._on, found, "deployment.failed", sentence)
+        return Outcome(good=False, sentence=sentence)
+
     async def _prepare(self, entry: Entry) -> Prepared:
         on, server = self._on, entry.product.server
         if server is None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from shipway.builds.model import RunKind
+from shipway.builds.model import RunKind, State
 from shipway.builds.records import Runs
 from shipway.kit import clock, db
 from shipway.releases.records import Deployments, Releases
@@ -49,12 +49,17 @@ class Everybody:
         return set(emails)
 
 
+class Builder:
+    async def clean_up(self, run: str, app: str) -> None: ...
+
+
 @pytest.fixture
 def platform(database: db.Database) -> Platform:
     parts = types.SimpleNamespace(
         runs=Runs(database),
         sources=History(),
         people=Everybody(),
+        builder=Builder(),
         releases=Releases(database),
         deployments=Deployments(database),
     )
@@ -87,3 +92,14 @@ async def test_authors_of_a_release_that_reached_nobody_are_authors_of_the_next(
 
     assert third.authors == ("author2", "author3", "pusher")
     assert third.changelog == "- Do 3\n- Do 2"
+
+
+async def test_the_release_of_a_cancelled_run_goes_no_further(platform: Platform) -> None:
+    made = await release_of(platform, 1)
+    run = (await platform.releases.get(made)).run
+    await platform.runs.set_state(run, State.CANCELLED, "Cancelled by ada.")
+
+    await Delivering(platform).cancel(run, "Cancelled by ada.")
+
+    assert (await platform.releases.get(made)).state == "refused"
+    assert (await platform.runs.get(run)).sentence == "Cancelled by ada."

@@ -96,6 +96,14 @@ async def test_a_deployment_is_withdrawn_however_long_the_edge_does_not_answer()
     assert do.taken == ["admit", "withdraw", "withdraw"]
 
 
+async def test_a_deployment_that_cannot_be_taken_back_still_has_an_end() -> None:
+    ended = Outcome(good=False, sentence="v2 was neither deployed nor taken back.")
+    do = Steps(admit=errors.Refused("No."), withdraw=errors.Invalid("Unreadable."), give_up=ended)
+
+    assert await deploy("dep_1", cast("Deploying", do)) == ended
+    assert do.taken == ["admit", "withdraw", "give_up"]
+
+
 async def test_a_warm_release_comes_back_without_starting_anything() -> None:
     do = Steps(choose_target=Way(deployment="d", stages=stages(1000), warm=True), settle=GOOD)
 
