@@ -19,10 +19,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from demo.load import AT_LEAST_PER_SECOND, Load
+from demo.phone import Phone
 from demo.stage import Failed, Stage
 
 AIOS = pathlib.Path(__file__).parent.parent / "examples" / "aios"
 GREETING = "api/src/aios/greeting.py"
+ABOUT = "client/src/app/(tabs)/about.tsx"
 KEPT_AS_ROOT = pathlib.Path("/var/lib/shipway-demo")
 
 
@@ -53,8 +55,12 @@ async def story(stage: Stage) -> dict[str, Any]:
     figures: dict[str, Any] = {"ok": False}
     try:
         await _first_release(stage, figures)
+        phone = await Phone.bought(stage)
+        await phone.update()
         await _second_release(stage)
+        await _update(phone, figures)
         await _take_back(stage, figures)
+        await _update_back(phone, figures)
         figures["ok"] = _is_good(figures)
     except Failed as error:
         say(f"The demo failed: {error}")
@@ -105,6 +111,7 @@ async def _first_release(stage: Stage, figures: dict[str, Any]) -> None:
 
 async def _second_release(stage: Stage) -> None:
     chapter("A second release, with a change that everybody can see")
+    stage.change(ABOUT, lambda text: text.replace('"The server"', '"The server says"'))
     await stage.commit(GREETING, _changed, "Change the greeting")
     await stage.deliver()
     await stage.promote()
@@ -127,12 +134,26 @@ async def _take_back(stage: Stage, figures: dict[str, Any]) -> None:
     figures.update(users.figures())
 
 
+async def _update(phone: Phone, figures: dict[str, Any]) -> None:
+    chapter("A phone gets the release over the air, as a patch")
+    figures["updates"] = await phone.wait_for_patch()
+    await phone.update()
+
+
+async def _update_back(phone: Phone, figures: dict[str, Any]) -> None:
+    chapter("The phone goes back with the release")
+    await phone.update()
+    figures["updates"] |= phone.figures()
+
+
 def _is_good(figures: dict[str, Any]) -> bool:
     return (
         figures["failed_requests"] == 0
         and figures["versions_seen"] == ["v1", "v2"]
         and figures["tls"] == "TLSv1.3"
         and figures["requests_per_second"] >= AT_LEAST_PER_SECOND
+        and figures["updates"]["patched"] >= 1
+        and bool(figures["updates"]["back_on_first"])
     )
 
 

@@ -75,14 +75,18 @@ class Stage:
         await self.shipway(*login, person="ada", stdin=f"{token}\n")
 
     async def commit(self, path: str, change: Callable[[str], str], message: str) -> None:
-        """Change a file of the checkout and commit it."""
+        """Change a file of the checkout and commit it, with whatever was changed before."""
+        self.change(path, change)
+        await self.git("commit", "--quiet", "--all", f"--message={message}")
+
+    def change(self, path: str, change: Callable[[str], str]) -> None:
+        """Change a file of the checkout."""
         file = self.checkout / path
         text = file.read_text()
         changed = change(text)
         if changed == text:
             raise Failed(f"{path} has nothing to change")
         file.write_text(changed)
-        await self.git("commit", "--quiet", "--all", f"--message={message}")
 
     async def push(self, branch: str = "main") -> wire.Run:
         """Push, and stay until the run is over: the remote tells how it goes."""
