@@ -11,9 +11,11 @@ from shipway.access.model import Action
 from shipway.api import addresses, policies, shapes, writing
 from shipway.api.asking import READS, Asker, On
 from shipway.api.observing import database_sentence, instances
+from shipway.appfile.model import Product
 from shipway.client import wire
 from shipway.environments import policy
 from shipway.releases.model import Release
+from shipway.workflows import names
 from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(
@@ -32,13 +34,20 @@ async def get(app: str, environment: str, on: On) -> wire.Environment:
         name=environment,
         addresses=addresses.of(product, environment, on.settings),
         live=shapes.deployment(live) if live else None,
-        waiting=await _waiting(app, environment, on) if force.policy.approvals else (),
+        waiting=await _waiting(app, environment, on) if _may_wait(product, environment) else (),
         instances=await instances(app, environment, on),
         policy=_displayed(environment, force),
         weaker=force.weaker,
         database=await database_sentence(app, environment, product, on),
         missing=await on.variables.missing(app, environment, product) if product else (),
         variables=tuple(shapes.variable(v) for v in await on.variables.show(app, environment)),
+    )
+
+
+def _may_wait(product: Product | None, environment: str) -> bool:
+    """Say whether releases go there at all; how many approvals they need is for the gates to say."""
+    return environment in names.DEPLOYED and (
+        product is None or environment in product.environments
     )
 
 

@@ -10,17 +10,50 @@ from shipway.client import wire
 from shipway.client.client import Client
 
 
-@options.examples("shipway deploy", "shipway deploy --branch main")
+@options.examples(
+    "shipway deploy",
+    "shipway deploy --branch main",
+    'shipway deploy --release v12 --environment production --reason "new STRIPE_KEY"',
+)
 @click.command()
 @options.app
 @click.option("--branch", metavar="NAME", help="Push to this branch; else the one checked out.")
+@click.option("--release", default="", metavar="RELEASE", help="Deploy this one again instead.")
+@click.option("--environment", default="production", show_default=True, help="With --release.")
+@options.reason
 @verb
-async def deploy(session: Session, app: str | None, branch: str | None) -> None:
+async def deploy(
+    session: Session,
+    app: str | None,
+    branch: str | None,
+    release: str,
+    environment: str,
+    reason: str,
+) -> None:
     """Push HEAD to Shipway and show the run until it is over.
 
     `main` runs the full suite and is delivered to staging; any other branch runs the fast tests.
     It is the same as `git push shipway HEAD`. Ctrl-C only stops showing it.
+
+    With --release nothing is pushed or built: that release enters the environment (again), such
+    as after a variable was set or a failed deployment was seen to.
     """
+    if release:
+        await _again(session, app, release, environment, reason)
+    else:
+        await _from_checkout(session, app, branch)
+
+
+async def _again(
+    session: Session, app: str | None, release: str, environment: str, reason: str
+) -> None:
+    async with session.client() as client:
+        begun = await client.deploy(session.app(app), environment, release, reason=reason)
+        ended = await follow.deployment(session, client, begun)
+    follow.conclude_deployment(session, ended)
+
+
+async def _from_checkout(session: Session, app: str | None, branch: str | None) -> None:
     repository = await git.Repository.around(session.folder)
     commit = await repository.head()
     branch = branch or await repository.branch()

@@ -145,6 +145,16 @@ def test_rollback_names_no_version_and_waits(terminal: Terminal, api: Api) -> No
     assert found.exit_code == 0
 
 
+def test_a_release_is_deployed_again_without_a_checkout(terminal: Terminal, api: Api) -> None:
+    prefix = "/v1/apps/aios/environments/production"
+    going = a_deployment(state="running", sentence="Begun.", ended=None)
+    api.on(f"POST {prefix}/deployments", going)
+    api.on(f"GET {prefix}/deployments/dep_1", a_deployment())
+    found = terminal.type("deploy", "--release", "v1", "--reason", "new key")
+    assert api.asked[0][1] == {"release": "v1", "reason": "new key"}
+    assert (found.exit_code, found.out.splitlines()[0]) == (0, "Begun.")
+
+
 def test_a_failed_rollback_leaves_with_its_exit_code(terminal: Terminal, api: Api) -> None:
     reply = a_deployment(state="failed", sentence="v1 never became ready.")
     api.on("POST /v1/apps/aios/environments/production/rollback", reply)
