@@ -72,8 +72,9 @@ class Repository:
         known = (await _git(self.root, "remote")).split()
         await _git(self.root, "remote", "set-url" if REMOTE in known else "add", REMOTE, url)
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-        ask = shlex.join((*_ourselves(server.url), "git-credential", "get"))
-        # Git also tells its helper that the token was right: starting us for that takes a second.
+        # -P: git runs this in the checkout, whose modules must not be taken for ours.
+        ask = shlex.join((sys.executable, "-P", "-m", "shipway.cli.credential", server.url, "get"))
+        # Git also tells its helper that the token was right: no need to start us for that.
         helper = f'!f() {{ test "$1" != get || exec {ask}; }}; f'
         await self._configure("--replace-all", f"credential.{origin}.helper", "")
         await self._configure("--add", f"credential.{origin}.helper", helper)
@@ -124,11 +125,6 @@ def _refusal(said: list[str], error: command.CommandFailed) -> errors.ShipwayErr
             fix=f"Fetch and merge them first: git pull {REMOTE} BRANCH",
         )
     return errors.Failed(" ".join(words) or str(error))
-
-
-def _ourselves(server: str) -> tuple[str, ...]:
-    # -P: git runs this in the checkout, whose modules must not be taken for ours.
-    return (sys.executable, "-P", "-m", "shipway.cli.main", "--server", server)
 
 
 async def _git(

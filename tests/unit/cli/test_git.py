@@ -44,7 +44,7 @@ async def test_the_remote_and_its_helper_are_set_once(checkout: pathlib.Path) ->
         await repository.point_at(url, SERVER)
     assert (await run(checkout, "remote", "get-url", "shipway")).strip().endswith("/aios.git")
     helpers = await run(checkout, "config", "--get-all", "credential.https://box.example.helper")
-    assert helpers.count("git-credential") == 1
+    assert helpers.count("shipway.cli.credential") == 1
     assert helpers.startswith("\n"), "the first, empty entry drops the person's other helpers"
     assert "shp_box" not in (checkout / ".git" / "config").read_text()
     authority = await run(checkout, "config", "http.https://box.example.sslCAInfo")
