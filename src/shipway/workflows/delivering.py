@@ -81,7 +81,7 @@ class Delivering:
             artifacts={k: v for result in results for k, v in result.artifacts.items()},
             product=await self._text(started),
             changelog=releases.changelog([c.subject for c in commits[:CHANGELOG_COMMITS]]),
-            authors=sorted({started.pushed_by, *authors}),
+            authors=sorted({*authors, *await self._pushers(started, before)}),
         )
         return made.id
 
@@ -200,6 +200,13 @@ class Delivering:
         """Return the artifacts of the release before: exports are made to differ little from it."""
         before = await self._last_release(app)
         return before.artifacts if before else {}
+
+    async def _pushers(self, run: Run, after: releases.Release | None) -> set[str]:
+        """Who pushed to the branch since a release: main only grows, so it is all in this one."""
+        recent = await self._on.runs.list(run.app, limit=500)
+        since = after.run if after else ""
+        pushed = {one.pushed_by for one in recent if one.branch == run.branch and one.id > since}
+        return {run.pushed_by, *pushed} - {""}
 
     async def _in_use(self, run: Run) -> releases.Release | None:
         """The release that the app's users have. What came after it is new with the next one,

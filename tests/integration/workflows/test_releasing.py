@@ -68,7 +68,7 @@ def platform(database: db.Database) -> Platform:
 
 async def release_of(platform: Platform, number: int) -> str:
     run = await platform.runs.create(
-        "tiny", "main", commit(number), push=number, kind=RunKind.FULL, by="pusher"
+        "tiny", "main", commit(number), push=number, kind=RunKind.FULL, by=f"pusher{number}"
     )
     return await Delivering(platform).release(run.id, ())
 
@@ -90,7 +90,7 @@ async def test_authors_of_a_release_that_reached_nobody_are_authors_of_the_next(
 
     third = await platform.releases.get(await release_of(platform, 3))
 
-    assert third.authors == ("author2", "author3", "pusher")
+    assert third.authors == ("author2", "author3", "pusher2", "pusher3")
     assert third.changelog == "- Do 3\n- Do 2"
 
 
