@@ -24,9 +24,11 @@ import tempfile
 import time
 import urllib.parse
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from bench import figures
 
 from shipway.builds.box import client
 from shipway.kit import clock
@@ -96,15 +98,36 @@ class Round:
 
 def main() -> int:
     arguments = _arguments()
+    load = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="shipway-bench-", dir="/var/tmp") as folder:
         home = pathlib.Path(folder)
         size = lay_out(home)
         with serving(home, 0) as updates, serving(home, size) as static:
-            figures = asyncio.run(measure(updates, static, arguments.peer))
+            found = asyncio.run(measure(updates, static, arguments.peer))
     if not arguments.quick:
-        figures["patches"] = patches()
-    print(json.dumps(figures, indent=2))
-    return 0 if figures["of_ceiling_by_cpu"] >= FEWEST_OF_CEILING else 1
+        found["patches"] = patches()
+    tell(found)
+    figures.end("updates", found, load)
+    return 0
+
+
+def tell(found: Mapping[str, Any]) -> None:
+    """Print tables for people."""
+    head = ("", "per second", "CPU ms", "p50 ms", "p99 ms")
+    asked = {**found, "an asset of 1 MiB, cached": found["assets"]["cached"]}
+    rows = [
+        (name.replace("_", " "), *one.values())
+        for name, one in asked.items()
+        if isinstance(one, dict) and set(one) == {"per_second", "cpu_ms", "p50_ms", "p99_ms"}
+    ]
+    figures.table("checks for updates", [head, *rows])
+    goal = f"goal {FEWEST_OF_CEILING}"
+    parts = (("throughput", found["of_ceiling"]), ("CPU", found["of_ceiling_by_cpu"]))
+    figures.table(f"part of the ceiling ({goal})", [("", "part"), *parts])
+    changes = [(k, v) for k, v in found.get("patches", {}).items() if "patch" in v]
+    sizes = [(k.replace("_", " "), v["patch"], v["smallest_full"], v["part"]) for k, v in changes]
+    if sizes:
+        figures.table("patches, in bytes", [("", "patch", "smallest full", "part"), *sizes])
 
 
 def _arguments() -> argparse.Namespace:
@@ -269,24 +292,24 @@ async def measure(updates: Server, static: Server, peer: str) -> dict[str, Any]:
     def of(server: Server, known: int, current: str) -> list[bytes]:
         return [request(server.url, path, one, current) for one in devices[:known]]
 
-    figures: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for known in (1, 100, 1000):
         rounds = await _rounds(updates, of(updates, known, fresh), static, of(static, known, fresh))
-        figures[f"manifest_{known}_devices"] = _told(rounds[0])
-        figures["static_same_size"] = _told(rounds[1])
-    figures["of_ceiling"] = round(
-        figures["manifest_1000_devices"]["per_second"] / figures["static_same_size"]["per_second"],
+        found[f"manifest_{known}_devices"] = _told(rounds[0])
+        found["static_same_size"] = _told(rounds[1])
+    found["of_ceiling"] = round(
+        found["manifest_1000_devices"]["per_second"] / found["static_same_size"]["per_second"],
         3,
     )
-    cpu = figures["static_same_size"]["cpu_ms"] / figures["manifest_1000_devices"]["cpu_ms"]
-    figures["of_ceiling_by_cpu"] = round(cpu, 3)
-    figures["nothing_new_1000_devices"] = _told(
+    cpu = found["static_same_size"]["cpu_ms"] / found["manifest_1000_devices"]["cpu_ms"]
+    found["of_ceiling_by_cpu"] = round(cpu, 3)
+    found["nothing_new_1000_devices"] = _told(
         [await ask(updates, of(updates, 1000, running), ROUND_SECONDS, at_once=CONNECTIONS)]
     )
     storm = await ask(updates, of(updates, 1000, fresh), ROUND_SECONDS * 2, at_once=200)
-    figures["push_storm_200_at_once"] = _told([storm])
-    figures["assets"] = await _assets(updates, fresh)
-    figures["memory_mib"] = {
+    found["push_storm_200_at_once"] = _told([storm])
+    found["assets"] = await _assets(updates, fresh)
+    found["memory_mib"] = {
         "updates": round(updates.memory / 2**20, 1),
         "static": round(static.memory / 2**20, 1),
     }
@@ -294,8 +317,8 @@ async def measure(updates: Server, static: Server, peer: str) -> dict[str, Any]:
         other = Server(peer, 0, updates.home)
         peer_path = urllib.parse.urlsplit(peer).path or "/"
         asked = [request(peer, peer_path, one, fresh) for one in devices]
-        figures["peer"] = _told([await ask(other, asked, ROUND_SECONDS * 2, at_once=CONNECTIONS)])
-    return figures
+        found["peer"] = _told([await ask(other, asked, ROUND_SECONDS * 2, at_once=CONNECTIONS)])
+    return found
 
 
 async def _rounds(
@@ -357,17 +380,17 @@ def patches() -> dict[str, Any]:
         shutil.copytree(CLIENT, copy, ignore=left_out)
         (copy / "node_modules").symlink_to(CLIENT / "node_modules")
         before = _exported(copy)
-        figures = {"full": _sizes(before.read_bytes())}
+        found = {"full": _sizes(before.read_bytes())}
         about = copy / "src" / "app" / "(tabs)" / "about.tsx"
         text = about.read_text()
         about.write_text(text.replace('"The server"', '"The server says"'))
-        figures["one_line_without_base"] = _patched(before, _exported(copy))
-        figures["one_line"] = _patched(before, _exported(copy, before))
+        found["one_line_without_base"] = _patched(before, _exported(copy))
+        found["one_line"] = _patched(before, _exported(copy, before))
         about.write_text(text + "\nexport const extra = () => [1, 2, 3].map((n) => n * 2);\n")
-        figures["new_function"] = _patched(before, _exported(copy, before))
+        found["new_function"] = _patched(before, _exported(copy, before))
         (copy / "src" / "app" / "extra.tsx").write_text(SCREEN)
-        figures["new_screen"] = _patched(before, _exported(copy, before))
-        return figures
+        found["new_screen"] = _patched(before, _exported(copy, before))
+        return found
 
 
 def _exported(folder: pathlib.Path, base: pathlib.Path | None = None) -> pathlib.Path:
