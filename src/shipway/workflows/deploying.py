@@ -58,6 +58,8 @@ class Deploying:
         live = await on.deployments.live(entry.app, entry.environment)
         if live and live.id != deployment:
             await self._must_contain(entry, live)
+        if entry.release.state == "refused":
+            raise errors.Refused(f"{entry.release.version} was refused.")
         await self._must_be_approved(entry)
         missing = await on.variables.missing(entry.app, entry.environment, entry.product)
         if missing:
@@ -151,9 +153,14 @@ class Deploying:
 
     @durable.step
     async def take_back_update(self, way: Way) -> None:
-        """Have devices go back with the server."""
+        """Have devices go back with the server, which stays back even when they cannot."""
         entry = await entry_of(self._on, way.deployment)
-        if sentence := await updating.take_back(self._on, entry):
+        try:
+            sentence = await updating.take_back(self._on, entry)
+        except errors.ShipwayError as error:
+            sentence = f"The update was not taken back: {error}"
+            await telling.tell(self._on, entry.deployment, "update.not_taken_back", sentence)
+        if sentence:
             await self._say(entry, sentence)
 
     @durable.step

@@ -19,8 +19,8 @@ async def roll_back(deployment: str, do: Deploying) -> Outcome:
             await do.join_traffic(way)
         for stage in way.stages:
             await do.shift(stage, way)
-        await do.take_back_update(way)
         await do.verify(way)
+        await do.take_back_update(way)
         outcome = await do.settle(way)
         await do.retire_the_cooled()
         return outcome

@@ -112,8 +112,8 @@ async def test_a_warm_release_comes_back_without_starting_anything() -> None:
     assert do.taken == [
         "choose_target",
         "shift 0",
-        "take_back_update",
         "verify",
+        "take_back_update",
         "settle",
         "retire_the_cooled",
     ]
