@@ -87,12 +87,22 @@ class Changes:
     async def roll_back_release(
         self, app: str, branch: str, release: str, *, key: str, author: str, message: str = ""
     ) -> Group | None:
-        """Bring a branch back to the update of a release. None when that is what it offers."""
+        """Bring a branch back to the update of a release. None when that is what it offers.
+
+        A release that had no update of its own (its native side had changed) ran with the one
+        before: what later releases have published is taken back, and nothing else.
+        """
         newest = await self._records.newest(app, branch)
         target = await self._records.group_of_release(app, branch, release)
-        if newest is None or (target and (await self._origin(newest)).id == target.id):
+        if newest is None:
             return None
-        to = target.id if target else "embedded"
+        origin = await self._origin(newest)
+        if target and origin.id == target.id:
+            return None
+        # Identifiers of releases sort by when they were made.
+        if target is None and origin.release <= release:
+            return None
+        to = target.id if target else ""
         return await self.roll_back(app, branch, key=key, author=author, message=message, to=to)
 
     async def withdraw(self, group: str, *, key: str, author: str, message: str) -> Group | None:

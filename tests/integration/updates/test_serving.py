@@ -186,3 +186,23 @@ async def test_a_native_change_is_refused_with_what_changed(
         await shipway.register_build("ios")
         with pytest.raises(errors.Refused, match="native dependency expo-haptics added"):
             await shipway.publish(platforms=["ios"], sources=new, hash="3" * 40)
+
+
+async def test_a_rollback_goes_with_the_release(database: db.Database, home: pathlib.Path) -> None:
+    async with updates.served(database, home) as shipway:
+
+        async def back_to(release: str) -> str | None:
+            made = await shipway.changes.roll_back_release(
+                updates.APP, "production", release, key=uuid.uuid4().hex, author="ada"
+            )
+            return made.source if made else None
+
+        first = await shipway.publish(code=b"1", release="rel_1")
+        # Release 2 had no update: its native side had changed.
+        assert await back_to("rel_2") is None, "what it runs with is out"
+        third = await shipway.publish(code=b"3", release="rel_3")
+        assert await back_to("rel_3") is None
+        assert await back_to("rel_2") == first.id, "it ran with the one of release 1"
+        assert await back_to("rel_1") is None
+        assert await back_to("rel_3") == third.id
+        assert await back_to("rel_1") == first.id
