@@ -45,7 +45,7 @@ async def test_a_growing_share_never_loses_anybody_and_is_about_as_large_as_it_s
         await app.share(group, share)
         now = await reached(app, group)
         assert before <= now
-        assert abs(len(now) / len(CLIENTS) - share / 1000) < 0.15
+        assert abs(len(now) / len(CLIENTS) - share / 1000) < 0.25  # five deviations
         before = now
 
 
@@ -133,15 +133,15 @@ async def test_a_share_does_not_shrink(app: App) -> None:
 
 
 async def test_a_reverted_rollout_takes_the_update_back_from_those_who_have_it(app: App) -> None:
-    phones = [app.device(client_id=client) for client in CLIENTS[:8]]
+    phones = [app.device(client_id=client) for client in CLIENTS[:20]]
     for phone in phones:
         phone.start()
-    await app.publish()
+    await app.publish(assets={})
     for phone in phones:
         await phone.check()
         phone.start()
         phone.content_appeared()
-    group = await app.publish("two", per_mille=500)
+    group = await app.publish("two", per_mille=500, assets={})
     bad = await app.id_of(group)
     for phone in phones:
         await phone.check()
