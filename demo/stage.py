@@ -106,7 +106,9 @@ class Stage:
 
     async def promote(self) -> wire.Deployment:
         """Approve the newest release as the second person, and wait until production has it."""
-        await self.shipway("approve", "--app", self.app, person="ada")
+        async with self.api() as api:
+            newest = (await api.releases(self.app, limit=1)).items[0]
+        await self.shipway("approve", newest.version, "--app", self.app, person="ada")
         deployment = await self.newest_deployment("production")
         if deployment.state != "live":
             raise Failed(deployment.sentence)
