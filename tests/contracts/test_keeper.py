@@ -20,6 +20,9 @@ from shipway.runtime.model import Kind, Observed, Owner, Sandbox, Service, Task
 from shipway.runtime.port import Keeper
 from shipway.steward.server import Server
 
+MARK = os.getpid()
+"""Tells the processes of this test run from those that another one has left."""
+
 pytestmark = pytest.mark.anyio
 
 BUILD = Owner(Kind.BUILD, "tiny")
@@ -325,16 +328,18 @@ async def test_no_variable_reaches_a_process_of_the_keeper(keeper: Keeper) -> No
 
 
 async def test_no_child_outlives_its_task(keeper: Keeper) -> None:
-    said = await lines_of(keeper, "sh", "-c", "setsid sleep 4242.5 >/dev/null 2>&1 & echo $!")
+    said = await lines_of(keeper, "sh", "-c", f"setsid sleep 4242.{MARK} >/dev/null 2>&1 & echo $!")
     assert said
-    await gone("4242.5")
+    await gone(f"4242.{MARK}")
 
 
 async def test_a_task_out_of_time_is_ended(keeper: Keeper) -> None:
-    task = Task(owner=BUILD, argv=("sleep", "4243.5"), key="k", timeout=0.3)
-    with pytest.raises(errors.Failed, match=r"`sleep 4243.5` ran out of time after 0.3 seconds"):
+    task = Task(owner=BUILD, argv=("sleep", f"4243.{MARK}"), key="k", timeout=0.3)
+    with pytest.raises(
+        errors.Failed, match=rf"`sleep 4243.{MARK}` ran out of time after 0.3 seconds"
+    ):
         await keeper.run(task)
-    await gone("4243.5")
+    await gone(f"4243.{MARK}")
 
 
 async def test_a_task_that_says_too_much_is_ended(keeper: Keeper) -> None:
@@ -345,24 +350,24 @@ async def test_a_task_that_says_too_much_is_ended(keeper: Keeper) -> None:
 
 async def test_cancelling_ends_a_task(keeper: Keeper) -> None:
     started = asyncio.Event()
-    task = Task(owner=BUILD, argv=("sh", "-c", "echo; sleep 4244.5"), key="k")
+    task = Task(owner=BUILD, argv=("sh", "-c", f"echo; sleep 4244.{MARK}"), key="k")
     running_task = asyncio.create_task(keeper.run(task, on_line=lambda _: started.set()))
     await started.wait()
     running_task.cancel()
     await asyncio.wait({running_task})
     assert running_task.cancelled()
-    await gone("4244.5")
+    await gone(f"4244.{MARK}")
 
 
 async def test_the_same_task_ends_its_predecessor(keeper: Keeper) -> None:
     started = asyncio.Event()
-    first = Task(owner=BUILD, argv=("sh", "-c", "echo; sleep 4245.5"), key="same")
+    first = Task(owner=BUILD, argv=("sh", "-c", f"echo; sleep 4245.{MARK}"), key="same")
     before = asyncio.create_task(keeper.run(first, on_line=lambda _: started.set()))
     await started.wait()
     assert await keeper.run(Task(owner=BUILD, argv=("true",), key="same")) == 0
     with pytest.raises(errors.Conflict, match="started again"):
         await before
-    await gone("4245.5")
+    await gone(f"4245.{MARK}")
 
 
 async def test_a_program_that_is_not_there_is_said_so(keeper: Keeper) -> None:
