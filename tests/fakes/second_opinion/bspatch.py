@@ -24,18 +24,23 @@ def program() -> pathlib.Path:
         pytest.skip("there is no gcc")
     folder = npm.modules()
     built = folder / "bspatch"
-    if not built.exists():
-        (folder / "main.c").write_text(MAIN)
-        done = subprocess.run(
-            ["gcc", "-O2", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-o", "bspatch.new",
-             "main.c", SOURCE, "-lbz2"],
-            cwd=folder, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        if "bzlib.h" in done.stderr or "-lbz2" in done.stderr:
-            pytest.skip("the headers of bzip2 are not installed (libbz2-dev)")
-        assert done.returncode == 0, done.stderr
-        (folder / "bspatch.new").replace(built)
+    with npm.alone(folder):
+        if not built.exists():
+            _build(folder)
     return built
+
+
+def _build(folder: pathlib.Path) -> None:
+    (folder / "main.c").write_text(MAIN)
+    done = subprocess.run(
+        ["gcc", "-O2", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-o", "bspatch.new",
+         "main.c", SOURCE, "-lbz2"],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    if "bzlib.h" in done.stderr or "-lbz2" in done.stderr:
+        pytest.skip("the headers of bzip2 are not installed (libbz2-dev)")
+    assert done.returncode == 0, done.stderr
+    (folder / "bspatch.new").replace(folder / "bspatch")
 
 
 def apply(base: bytes, patch: bytes) -> bytes:

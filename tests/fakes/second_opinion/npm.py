@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import json
 import pathlib
 import shutil
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,14 +26,20 @@ def modules() -> pathlib.Path:
     if not shutil.which("npm"):
         pytest.skip("there is no npm")
     digest = hashlib.sha256((PACKAGES / "package-lock.json").read_bytes()).hexdigest()[:16]
-    shelf = CHECKOUT / ".dev" / "second-opinion"
-    shelf.mkdir(parents=True, exist_ok=True)
-    folder = shelf / digest
-    with (shelf / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of one test run
+    folder = CHECKOUT / ".dev" / "second-opinion" / digest
+    with alone(folder.parent):
         if not (folder / "complete").exists():
             _install(folder)
     return folder
+
+
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+    """Keep the other workers of this test run out of a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _install(folder: pathlib.Path) -> None:
