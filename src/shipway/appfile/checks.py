@@ -151,6 +151,26 @@ def _variable_names(product: Product) -> Iterator[Problem]:
             )
 
 
+def _same_values(product: Product) -> Iterator[Problem]:
+    for name, variable in product.variables.items():
+        if variable.same_as is None:
+            continue
+        if variable.default is not None:
+            yield Problem(
+                path=("variables", name, "default"),
+                found="a value",
+                expected=f"none: it is the same as {variable.same_as}",
+                fix="Remove default or same_as.",
+            )
+        if variable.same_as in names.GENERATED and variable.kind != "secret":
+            yield Problem(
+                path=("variables", name, "kind"),
+                found=shown(variable.kind),
+                expected=f'"secret", since {variable.same_as} is one',
+                fix='Write kind = "secret".',
+            )
+
+
 def _given_values(product: Product) -> Iterator[Problem]:
     for environment, here in product.environments.items():
         for name in here.variables:
@@ -217,6 +237,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Product], Iterator[Problem]]], ..
     (frozenset({"install"}), _step_names),
     (frozenset({"tests"}), _suite_names),
     (frozenset({"variables"}), _variable_names),
+    (frozenset({"variables"}), _same_values),
     (frozenset({"variables", "environments"}), _given_values),
     (frozenset({"environments"}), _hosts),
     (frozenset({"environments", "server", "client"}), _targets),

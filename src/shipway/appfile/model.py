@@ -151,6 +151,9 @@ class Variable:
     """A deployment waits until it has a value."""
     default: words.Text | None = None
     """The value where no other is given; not for secrets."""
+    same_as: words.Filled | None = None
+    """A variable that Shipway fills, whose value this one has where no other is given: many
+    libraries read `DB_URL` as `DATABASE_URL`."""
     description: words.Text = ""
     """What it is for, shown by `shipway env show`."""
 
@@ -245,6 +248,10 @@ class Product:
     """The app's variables."""
     environments: Mapping[words.EnvironmentName, EnvironmentFile] = field(default_factory=dict)
     """`development`, `staging` and `production`."""
+
+    def called(self, filled: str) -> tuple[str, ...]:
+        """Return every name of a variable that Shipway fills, its own first."""
+        return (filled, *(name for name, one in self.variables.items() if one.same_as == filled))
 
     def routes(self, environment: str) -> tuple[HostRoute, ...]:
         """Return every host of an environment with the part that answers there."""

@@ -174,6 +174,9 @@ NodeVersion = Annotated[
     str, Shape(r"^[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}$", "a version of Node", "24", 11)
 ]
 
+Filled = Literal["API_URL", "DB_URL", "EXPO_PUBLIC_DOMAIN", "JWT_SECRET", "NODE_ENV"]
+"""The variables that Shipway fills: `names.PROVIDED`."""
+
 Whole = Annotated[int, pydantic.Strict()]
 Flag = Annotated[bool, pydantic.Strict()]
 

@@ -63,6 +63,7 @@ def end_to_end(
             inputs=_sees(product, test.folder),
             needs=_needs(product, test.folder),
             services=tuple(test.services),
+            details={"urls": " ".join(product.called("DB_URL"))} if test.services else {},
             network=True,
             timeout=float(test.timeout_seconds),
             files=dict(files or {}),
@@ -105,6 +106,7 @@ def _test(product: Product, name: str, test: Test) -> BuildStep:
         needs=_needs(product, test.folder),
         services=tuple(test.services),
         timeout=float(test.timeout_seconds),
+        details={"urls": " ".join(product.called("DB_URL"))} if test.services else {},
     )
 
 

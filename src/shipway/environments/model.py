@@ -165,6 +165,15 @@ def facts(environment: str, provided: Provided) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
+def same(product: Product, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that have the value of another one."""
+    return {
+        name: values[one.same_as]
+        for name, one in product.variables.items()
+        if one.same_as and one.same_as in values and name not in values
+    }
+
+
 def fixed(environment: str, provided: Provided) -> dict[str, str]:
     """Return the variables that nobody may replace: the edge and the log rely on them."""
     values = {
@@ -184,6 +193,7 @@ def _provided_to(product: Product | None) -> frozenset[str]:
 def missing(environment: str, product: Product, stored: Iterable[str]) -> tuple[str, ...]:
     """Return the required variables that have no value from anywhere."""
     have = {*stored, *from_file(environment, product), *_provided_to(product)}
+    have |= {name for name, one in product.variables.items() if one.same_as in have}
     return tuple(
         name
         for name, variable in product.variables.items()
@@ -222,9 +232,11 @@ def _shown(
 
 
 def _fallback(name: str, product: Product | None) -> Source:
-    if name not in _provided_to(product):
+    declared = product.variables.get(name) if product else None
+    original = (declared and declared.same_as) or name
+    if original not in _provided_to(product):
         return "missing"
-    return "generated" if name in names.GENERATED else "provided"
+    return "generated" if original in names.GENERATED else "provided"
 
 
 def differences(

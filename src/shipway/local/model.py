@@ -81,7 +81,7 @@ def _holds(outer: str, inner: str) -> bool:
 
 def secrets_to_make(product: Product, given: Mapping[str, str]) -> tuple[str, ...]:
     """Return the secrets that nobody has given and that something can be made up for."""
-    wanted = {name for name, one in product.variables.items() if one.kind == "secret"}
+    wanted = {n for n, one in product.variables.items() if one.kind == "secret" and not one.same_as}
     required = {name for name in wanted if product.variables[name].required} | {"JWT_SECRET"}
     return tuple(sorted(required - given.keys() - {"DB_URL"}))
 
@@ -109,6 +109,11 @@ def variables(
     }
     stale = {name for name in given if name in _provided(where) and is_local(given[name])}
     values |= {name: value for name, value in given.items() if name not in stale and value}
+    values |= {
+        name: values[one.same_as]
+        for name, one in product.variables.items()
+        if one.same_as and one.same_as in values and name not in values
+    }
     _demand(product, values)
     port = product.server.port if product.server else "PORT"
     fixed = {port: str(where.port), "HOST": where.host, "SHIPWAY_ENVIRONMENT": ENVIRONMENT}
@@ -148,7 +153,9 @@ def _demand(product: Product, values: Mapping[str, str]) -> None:
     problems = tuple(
         f"{name} has no value. {one.description}".strip()
         for name, one in product.variables.items()
-        if one.required and not values.get(name) and not (name == "DB_URL" and not product.database)
+        if one.required
+        and not values.get(name)
+        and not (name in product.called("DB_URL") and not product.database)
     )
     if problems:
         raise errors.Invalid(

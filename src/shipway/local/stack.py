@@ -88,9 +88,10 @@ class Stack:
 
     @contextlib.asynccontextmanager
     async def _database(self, given: Mapping[str, str]) -> AsyncIterator[postgres.Database | None]:
-        if not self.product.database or given.get("DB_URL"):
+        urls = [name for name in self.product.called("DB_URL") if given.get(name)]
+        if not self.product.database or urls:
             if self.product.database:
-                self._say("The database is that of DB_URL in .env; none is started here.")
+                self._say(f"The database is that of {urls[0]} in .env; none is started here.")
             yield None
             return
         password = self._clone.made_up(["the database's password"])["the database's password"]
@@ -120,7 +121,8 @@ class Stack:
     async def _run_parts(
         self, where: model.Addresses, variables: model.Variables, database: postgres.Database | None
     ) -> None:
-        owner_url = database.owner_url if database else variables.server.get("DB_URL", "")
+        urls = map(variables.server.get, self.product.called("DB_URL"))
+        owner_url = database.owner_url if database else next(filter(None, urls), "")
         ready: list[asyncio.Event] = []
         async with _together() as group:
             if self.product.database:
@@ -160,7 +162,7 @@ class Stack:
             **self._environment(folder),
             **_imports(folder),
             **variables.server,
-            "DB_URL": owner_url,
+            **dict.fromkeys(self.product.called("DB_URL"), owner_url),
         }
         return command.Command(argv=tool.migrate, env=env, cwd=folder, timeout=MIGRATION_SECONDS)
 

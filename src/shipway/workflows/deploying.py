@@ -115,6 +115,7 @@ class Deploying:
             cwd=prepared.cwd,
             env=prepared.env,
             owner_url=access.owner_url,
+            url_names=entry.product.called("DB_URL"),
         )
         async with starting.secrets_hidden(on, entry):
             report = await on.migrations.migrate(migration)

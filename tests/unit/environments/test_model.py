@@ -36,6 +36,41 @@ def test_missing_are_the_required_ones_without_a_value() -> None:
     assert model.missing("production", PRODUCT, ["STRIPE_KEY", "DB_URL"]) == ("PAGE_SIZE",)
 
 
+def test_a_variable_may_be_another_name_of_one_that_shipway_fills() -> None:
+    product = parsing.parse(
+        """
+name = "shop"
+[server]
+kind = "python"
+entry = "shop.main:main"
+[database]
+migrate = ["true"]
+head = ["true"]
+[variables.DATABASE_URL]
+kind = "secret"
+required = true
+same_as = "DB_URL"
+[variables.EXPO_PUBLIC_API_URL]
+kind = "public"
+same_as = "API_URL"
+[environments.staging]
+domain = "staging.shop.example"
+"""
+    )
+    values = {"DB_URL": "postgresql:///shop", "API_URL": "https://api", "PORT": "1"}
+    assert model.same(product, values) == {
+        "DATABASE_URL": "postgresql:///shop",
+        "EXPO_PUBLIC_API_URL": "https://api",
+    }
+    given = {**values, "DATABASE_URL": "postgresql:///other"}
+    assert "DATABASE_URL" not in model.same(product, given)
+    assert model.missing("staging", product, []) == ()
+    assert product.called("DB_URL") == ("DB_URL", "DATABASE_URL")
+    shown = {one.name: one.source for one in model.show("staging", product, {})}
+    assert shown["DATABASE_URL"] == "generated"
+    assert shown["EXPO_PUBLIC_API_URL"] == "provided"
+
+
 def test_every_variable_is_shown_with_its_source() -> None:
     shown = {v.name: v for v in model.show("staging", PRODUCT, {"STRIPE_KEY": SECRET})}
     assert {name: variable.source for name, variable in shown.items()} == {

@@ -61,7 +61,8 @@ def test(spec: Spec, box: pathlib.Path) -> Outcome:
         _test(spec, box, spec.env, spared=0)
         return Outcome()
     with postgres.running(box / "scratch") as cluster:
-        _test(spec, box, {**spec.env, "DB_URL": cluster.url}, spared=cluster.pid)
+        urls = dict.fromkeys(spec.details["urls"].split(), cluster.url)
+        _test(spec, box, {**spec.env, **urls}, spared=cluster.pid)
     return Outcome()
 
 
