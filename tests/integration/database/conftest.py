@@ -22,6 +22,11 @@ APP, ENVIRONMENT = "aios", "staging"
 
 HURRY = Patience(lock=0.3, first_pause=0.1, longest_pause=0.2, attempts=3, other_migrator=0.5)
 
+END_OTHERS = """
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where usename = current_user and pid <> pg_backend_pid()
+"""
+
 
 class Passwords:
     """Secrets that are the same each time they are asked for."""
@@ -63,8 +68,9 @@ async def kept(databases: clusters.Clusters) -> Access:
 
 @pytest.fixture
 async def access(kept: Access) -> Access:
-    """The cluster with an empty schema."""
+    """The cluster with an empty schema, and without the sessions that a test left behind."""
     async with await psycopg.AsyncConnection.connect(kept.owner_url, autocommit=True) as owner:
+        await owner.execute(END_OTHERS)
         await owner.execute("drop schema public cascade")
         await owner.execute("create schema public")
     return kept
