@@ -14,7 +14,7 @@ from typing import Any
 
 from shipway import wiring
 from shipway.kit import durable, errors, log, settings
-from shipway.workflows import deploying, requests, starting
+from shipway.workflows import deploying, requests, starting, watching
 
 HOUSEKEEPING_SECONDS = 30.0
 """How often warm releases are looked at, and whether every instance is where it should be."""
@@ -80,9 +80,11 @@ async def _retire(parts: wiring.Worker) -> None:
 
 
 async def _mend(parts: wiring.Worker) -> None:
-    """Bring back instances that should run and do not; a release that leaves must not delay it."""
+    """Bring back instances that should run and do not; a release that leaves must not delay it.
+    Tell of those that died under a close watch."""
     while True:
         await starting.mend(parts.platform)
+        await watching.watch(parts.platform)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 

@@ -14,14 +14,24 @@ class Approvals:
     def __init__(self, database: db.Database) -> None:
         self._db = database
 
-    async def give(self, release: str, environment: str, person: str, reason: str = "") -> None:
-        """Record a yes. Giving it again adds a reason to a yes that had none."""
+    async def give(
+        self,
+        release: str,
+        environment: str,
+        person: str,
+        reason: str = "",
+        *,
+        emergency: bool = False,
+    ) -> None:
+        """Record a yes. Giving it again adds a reason to a yes that had none, or makes it one
+        of an emergency."""
         await self._db.run(
             _SQL["approve"],
             release=release,
             environment=environment,
             person=person,
             reason=reason.strip(),
+            emergency=emergency,
         )
 
     async def of(self, release: str, environment: str) -> tuple[Approval, ...]:

@@ -33,6 +33,7 @@ class Action(enum.StrEnum):
     SET_VARIABLE = "set variables here"
     DEPLOY = "deploy or roll back here"
     APPROVE = "approve a release"
+    EMERGENCY = "go past the approvals in an emergency"
     CHANGE_CHANNELS = "change notifications"
     READ_AUDIT = "read the audit trail"
     REMOVE_APP = "remove an app"
@@ -49,6 +50,7 @@ NEEDED: Mapping[Action, Role] = {
     Action.APPROVE: Role.APPROVER,
     Action.CHANGE_CHANNELS: Role.APPROVER,
     Action.READ_AUDIT: Role.APPROVER,
+    Action.EMERGENCY: Role.OWNER,
     Action.REMOVE_APP: Role.OWNER,
     Action.CHANGE_PEOPLE: Role.OWNER,
 }
@@ -113,20 +115,24 @@ def _with_article(role: Role) -> str:
 
 @dataclass(frozen=True)
 class Approval:
-    """A named person's yes to one release in one environment."""
+    """A named person's yes to one release in one environment. In an ``emergency`` an owner's
+    goes past what else the policy asks for."""
 
     person: str
     reason: str
     at: datetime.datetime
+    emergency: bool = False
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether it is enough, and each reason as a sentence. ``counted`` are whose yes counted."""
+    """Whether it is enough, and each reason as a sentence. ``counted`` are whose yes counted;
+    ``due`` is when an author's yes that was given will count."""
 
     enough: bool
     sentences: tuple[str, ...]
     counted: tuple[str, ...]
+    due: datetime.datetime | None = None
 
     @property
     def sentence(self) -> str:
@@ -136,78 +142,134 @@ class Decision:
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """What the policy in force asks for. ``own_delay`` is how long an author must have waited
-    before their own yes counts, where nobody else could give one."""
+    before their own yes counts, where nobody else could give one.
+
+    With ``by_owner`` only the yes of owners counts. ``weaker`` are the values of the release's
+    own policy that are weaker than those in force: an owner has to accept them, with a reason.
+    """
 
     count: int
     approve_own: bool = False
+    by_owner: bool = False
+    weaker: tuple[str, ...] = ()
     own_delay: datetime.timedelta = datetime.timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voters:
+    """Who could say yes today: the yes of somebody who lost the role counts no more."""
+
+    authors: frozenset[str]
+    approvers: frozenset[str]
+    owners: frozenset[str]
 
 
 def enough(
     given: Sequence[Approval],
     rule: Rule,
+    voters: Voters,
     *,
-    authors: frozenset[str],
-    approvers: frozenset[str],
     ready_since: datetime.datetime,
     now: datetime.datetime,
 ) -> Decision:
     """Judge the approvals of one release in one environment.
 
-    ``approvers`` may approve today: the yes of somebody who lost the role counts no more. An
-    author's yes counts when the policy says so, else only where there is no other approver,
-    after the delay and with a reason.
+    An author's yes counts when the policy says so, else only where nobody else could give one,
+    after the delay and with a reason. An owner's in an emergency is always enough.
     """
-    notes: list[str] = []
-    counted: list[str] = []
-    for approval in given:
-        objection = _objection(approval, rule, authors, approvers, ready_since, now)
-        if objection:
-            notes.append(objection)
-        else:
-            counted.append(approval.person)
-    names = ", ".join(counted)
-    if len(counted) >= rule.count:
-        yes = f"Approved by {names}." if counted else "No approval is needed."
-        return Decision(enough=True, sentences=(yes, *notes), counted=tuple(counted))
-    lack = f"{len(counted)} of {rule.count} approvals given{f' ({names})' if names else ''}."
-    who = _who_could(rule, authors, approvers, frozenset(counted))
-    return Decision(enough=False, sentences=(lack, *notes, who), counted=tuple(counted))
+    if alone := next((a for a in given if a.emergency and a.person in voters.owners), None):
+        passes = f"{alone.person} lets it pass in an emergency, without approvals: {alone.reason}"
+        return Decision(enough=True, sentences=(_ended(passes),), counted=(alone.person,))
+    voting = _Voting(rule, voters, due=ready_since + rule.own_delay, now=now)
+    objections = [voting.objection(approval) for approval in given]
+    counted = tuple(a.person for a, no in zip(given, objections, strict=True) if not no)
+    notes = tuple(no for no in objections if no)
+    accepted = voting.accepts_weaker(given)
+    if len(counted) >= rule.count and accepted:
+        yes = f"Approved by {', '.join(counted)}." if counted else "No approval is needed."
+        return Decision(enough=True, sentences=(yes, *notes), counted=counted)
+    lack = f"{len(counted)} of {rule.count} approvals given"
+    lack += f" ({', '.join(counted)})." if counted else "."
+    who = [voting.who_could(counted)] if len(counted) < rule.count else []
+    weaker = [] if accepted else [voting.weakening()]
+    return Decision(
+        enough=False,
+        sentences=(lack, *notes, *who, *weaker),
+        counted=counted,
+        due=voting.due if any(a.person in voters.authors for a in given) else None,
+    )
 
 
-def _objection(
-    approval: Approval,
-    rule: Rule,
-    authors: frozenset[str],
-    approvers: frozenset[str],
-    ready_since: datetime.datetime,
-    now: datetime.datetime,
-) -> str:
-    person = approval.person
-    if person not in approvers:
-        return f"The yes of {person} does not count: {person} may not approve any more."
-    if person not in authors or rule.approve_own:
+@dataclass(frozen=True)
+class _Voting:
+    """A rule, and those who vote by it. An author's own yes counts from ``due`` on."""
+
+    rule: Rule
+    voters: Voters
+    due: datetime.datetime
+    now: datetime.datetime
+
+    @property
+    def may(self) -> frozenset[str]:
+        return self.voters.owners if self.rule.by_owner else self.voters.approvers
+
+    @property
+    def others(self) -> frozenset[str]:
+        return self.may - self.voters.authors
+
+    def objection(self, approval: Approval) -> str:
+        """Return why a yes does not count, or "" when it does."""
+        person = approval.person
+        does_not = f"The yes of {person} does not count:"
+        if person not in self.voters.approvers:
+            return f"{does_not} {person} may not approve any more."
+        if person not in self.may:
+            return f"{does_not} a hotfix needs an owner's."
+        if person in self.voters.authors and not self.rule.approve_own:
+            return self._objection_to_author(approval)
         return ""
-    if others := approvers - authors:
-        return f"The yes of {person} does not count: an author, while {_any(others)} could approve."
-    if not approval.reason.strip():
-        return f"The yes of {person} does not count: an author alone must write a reason."
-    if now < (due := ready_since + rule.own_delay):
-        return f"The yes of {person}, an author, counts from {due:%Y-%m-%d %H:%M} UTC."
-    return ""
 
+    def _objection_to_author(self, approval: Approval) -> str:
+        person = approval.person
+        does_not = f"The yes of {person} does not count:"
+        if self.others:
+            return f"{does_not} an author, while {_any(self.others)} could approve."
+        if not approval.reason.strip():
+            return f"{does_not} an author alone must write a reason."
+        if self.now < self.due:
+            return f"The yes of {person}, an author, counts from {_moment(self.due)}."
+        return ""
 
-def _who_could(
-    rule: Rule, authors: frozenset[str], approvers: frozenset[str], counted: frozenset[str]
-) -> str:
-    left = approvers - counted
-    others = left if rule.approve_own else left - authors
-    if others:
-        return f"{_any(others)} can approve."
-    if left and not approvers - authors:
-        return f"Only its author {_any(left)} can approve: after a delay, with a reason."
-    return "Nobody else may approve: add an approver with `shipway people add`."
+    def accepts_weaker(self, given: Sequence[Approval]) -> bool:
+        """Whether an owner, where there is one no author, has accepted a weaker policy."""
+        owners = self.voters.owners
+        may = (owners - self.voters.authors) or owners
+        return not self.rule.weaker or any(a.person in may and a.reason.strip() for a in given)
+
+    def weakening(self) -> str:
+        owners = self.voters.owners
+        may = _any((owners - self.voters.authors) or owners) or "an owner"
+        return f"{'; '.join(self.rule.weaker)}: {may} must accept that by a yes with a reason."
+
+    def who_could(self, counted: Sequence[str]) -> str:
+        left = self.may - frozenset(counted)
+        whoever = left if self.rule.approve_own else left - self.voters.authors
+        if whoever:
+            return f"{_any(whoever)} can approve."
+        if left and not self.others:
+            since = f": it counts from {_moment(self.due)}" if self.now < self.due else ""
+            return f"Only its author {_any(left)} can approve, with a reason{since}."
+        role = "owner" if self.rule.by_owner else "approver"
+        return f"Nobody else may approve: add an {role} with `shipway people add`."
 
 
 def _any(people: frozenset[str]) -> str:
     return " or ".join(sorted(people))
+
+
+def _moment(at: datetime.datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

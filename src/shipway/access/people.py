@@ -79,10 +79,9 @@ class People:
                 f"{name} is the only owner.", fix="Make somebody else an owner first."
             )
 
-    async def approvers(self) -> frozenset[str]:
-        """Return everybody who may approve."""
-        people = await self.list()
-        return frozenset(p.name for p in people if p.role.includes(Role.APPROVER))
+    async def having(self, role: Role) -> frozenset[str]:
+        """Return everybody who has a role, or a higher one."""
+        return frozenset(p.name for p in await self.list() if p.role.includes(role))
 
     async def by_emails(self, emails: Iterable[str]) -> frozenset[str]:
         """Return the people whose commits carry one of these addresses."""

@@ -50,17 +50,18 @@ select * from access.tokens where person = %(person)s order by created
 delete from access.tokens where id = %(id)s and person = %(person)s
 
 -- approve --
-insert into access.approvals (release, environment, person, reason)
-values (%(release)s, %(environment)s, %(person)s, %(reason)s)
-on conflict (release, environment, person) do update set reason = excluded.reason
-where access.approvals.reason = ''
+insert into access.approvals (release, environment, person, reason, emergency)
+values (%(release)s, %(environment)s, %(person)s, %(reason)s, %(emergency)s)
+on conflict (release, environment, person) do update
+set reason = excluded.reason, emergency = access.approvals.emergency or excluded.emergency
+where access.approvals.reason = '' or excluded.emergency and not access.approvals.emergency
 
 -- approvals --
-select person, reason, at from access.approvals
+select person, reason, at, emergency from access.approvals
 where release = %(release)s and environment = %(environment)s order by at, person
 
 -- approvals_of_release --
-select environment, person, reason, at from access.approvals
+select environment, person, reason, at, emergency from access.approvals
 where release = %(release)s order by at, person
 
 -- record --

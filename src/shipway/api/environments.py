@@ -7,6 +7,7 @@ from typing import Any
 
 import fastapi
 
+from shipway import appfile
 from shipway.access.model import Action
 from shipway.api import addresses, policies, shapes, writing
 from shipway.api.asking import READS, Asker, On
@@ -14,7 +15,7 @@ from shipway.api.observing import database_sentence, instances
 from shipway.appfile.model import Product
 from shipway.client import wire
 from shipway.environments import policy
-from shipway.releases.model import Release
+from shipway.releases.model import Deployment, Release
 from shipway.workflows import names
 from shipway.workflows.front import ApiPlatform
 
@@ -27,8 +28,14 @@ router = fastapi.APIRouter(
 async def get(app: str, environment: str, on: On) -> wire.Environment:
     """All about one environment."""
     product = await on.apps.product(app)
-    force = policies.in_force(product, environment)
     live = await on.deployments.live(app, environment)
+    newest = policies.in_force(product, environment)
+    force = newest
+    if environment in names.DEPLOYED:
+        served = await _served(live, on) if live else None
+        force = policies.in_force(served, environment)
+    shown = _displayed(environment, force)
+    coming = _displayed(environment, newest)
     return wire.Environment(
         app=app,
         name=environment,
@@ -36,7 +43,8 @@ async def get(app: str, environment: str, on: On) -> wire.Environment:
         live=shapes.deployment(live) if live else None,
         waiting=await _waiting(app, environment, on) if _may_wait(product, environment) else (),
         instances=await instances(app, environment, on),
-        policy=_displayed(environment, force),
+        policy=shown,
+        next_policy={name: value for name, value in coming.items() if value != shown[name]},
         weaker=force.weaker,
         database=await database_sentence(app, environment, product, on),
         missing=await on.variables.missing(app, environment, product) if product else (),
@@ -49,6 +57,11 @@ def _may_wait(product: Product | None, environment: str) -> bool:
     return environment in names.DEPLOYED and (
         product is None or environment in product.environments
     )
+
+
+async def _served(live: Deployment, on: ApiPlatform) -> Product:
+    """What the shipway.toml of the live release says: its policy is in force, not a newer one's."""
+    return appfile.parse((await on.releases.get(live.release)).product)
 
 
 def _displayed(environment: str, force: policy.PolicyInForce) -> dict[str, Any]:

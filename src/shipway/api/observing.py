@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shipway.appfile.model import Product
-from shipway.client import wire
+from shipway.client import status_wire, wire
 from shipway.kit import errors
 from shipway.runtime.model import Observed
 from shipway.workflows.front import ApiPlatform
@@ -49,24 +49,24 @@ async def database_sentence(
     return "One node, running." if all(one.up for one in found) else "One node, which is down."
 
 
-async def parts(on: ApiPlatform) -> tuple[wire.Part, ...]:
+async def parts(on: ApiPlatform) -> tuple[status_wire.Part, ...]:
     """Return Shipway's own processes. The steward is known by its answer."""
     try:
         found = await on.services.services()
     except errors.Unavailable as error:
-        return (wire.Part(name="steward", up=False, sentence=str(error)),)
+        return (status_wire.Part(name="steward", up=False, sentence=str(error)),)
     own = [one for one in found if one.name in PARTS]
     return (
-        wire.Part(name="steward", up=True, sentence="answers"),
-        *(wire.Part(name=one.name, up=one.up, sentence=sentence(one)) for one in own),
+        status_wire.Part(name="steward", up=True, sentence="answers"),
+        *(status_wire.Part(name=one.name, up=one.up, sentence=sentence(one)) for one in own),
         *_absent(own),
     )
 
 
-def _absent(own: Sequence[Observed]) -> list[wire.Part]:
+def _absent(own: Sequence[Observed]) -> list[status_wire.Part]:
     names = {one.name for one in own}
     return [
-        wire.Part(name=name, up=False, sentence="is not there")
+        status_wire.Part(name=name, up=False, sentence="is not there")
         for name in PARTS
         if name not in names
     ]

@@ -67,7 +67,10 @@ async def approve(
     release = body.release or await _only_waiting(app, environment, on)
     found = await on.releases.get(release, app=app)
     _must_be_of(app, found.app, release)
-    return wire.Said(sentence=await on.requests.approve(found.id, environment, asker, body.reason))
+    said = await on.requests.approve(
+        found.id, environment, asker, body.reason, emergency=body.emergency
+    )
+    return wire.Said(sentence=said)
 
 
 async def _only_waiting(app: str, environment: str, on: ApiPlatform) -> str:

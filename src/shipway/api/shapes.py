@@ -27,7 +27,9 @@ def person(found: access.Person) -> wire.Person:
 
 
 def approval(found: access.Approval) -> wire.Approval:
-    return wire.Approval(person=found.person, at=found.at, reason=found.reason)
+    return wire.Approval(
+        person=found.person, at=found.at, reason=found.reason, emergency=found.emergency
+    )
 
 
 def run(found: builds.Run) -> wire.Run:
@@ -64,6 +66,7 @@ def release(found: releases.Release) -> wire.Release:
         number=found.number,
         commit=found.commit,
         schema_head=found.schema_head,
+        branch=found.branch,
         state=found.state,
         created=found.created,
         artifacts=dict(found.artifacts),
@@ -88,11 +91,15 @@ def deployment(found: releases.Deployment) -> wire.Deployment:
         environment=found.environment,
         release=found.release,
         version=found.version,
+        kind=found.kind,
         state=found.state,
         by=found.asked_by,
+        reason=found.reason,
         started=found.started,
         ended=found.ended,
         sentence=found.sentence,
+        watch=found.watch,
+        watched_until=found.watched_until,
     )
 
 

@@ -9,7 +9,9 @@ import fastapi
 
 from shipway.api import addresses, observing, shapes, writing
 from shipway.api.asking import READS, On
-from shipway.client import wire
+from shipway.client import status_wire
+from shipway.kit import clock
+from shipway.releases import model as releases
 from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(prefix="/v1", tags=["status"], route_class=writing.Route)
@@ -24,24 +26,24 @@ async def health(on: On) -> dict[str, str]:
 
 
 @router.get("/status", name="status", dependencies=[READS])
-async def status(on: On) -> wire.Status:
+async def status(on: On) -> status_wire.Status:
     """Shipway's own parts as observed, and every app in every environment."""
     parts, apps = await asyncio.gather(observing.parts(on), _apps(on))
-    return wire.Status(version=metadata.version("shipway"), parts=parts, apps=apps)
+    return status_wire.Status(version=metadata.version("shipway"), parts=parts, apps=apps)
 
 
-async def _apps(on: ApiPlatform) -> tuple[wire.AppStatus, ...]:
+async def _apps(on: ApiPlatform) -> tuple[status_wire.AppStatus, ...]:
     return tuple([await _app(app.name, on) for app in await on.apps.all()])
 
 
-async def _app(name: str, on: ApiPlatform) -> wire.AppStatus:
+async def _app(name: str, on: ApiPlatform) -> status_wire.AppStatus:
     product = await on.apps.product(name)
     runs = await on.runs.list(name, limit=1)
     environments = [
         await _environment(name, environment, addresses.of(product, environment, on.settings), on)
         for environment in (product.environments if product else ())
     ]
-    return wire.AppStatus(
+    return status_wire.AppStatus(
         name=name,
         last_run=shapes.run(runs[0]) if runs else None,
         environments=tuple(environments),
@@ -50,15 +52,16 @@ async def _app(name: str, on: ApiPlatform) -> wire.AppStatus:
 
 async def _environment(
     app: str, environment: str, where: tuple[str, ...], on: ApiPlatform
-) -> wire.EnvironmentStatus:
+) -> status_wire.EnvironmentStatus:
     recent = await on.deployments.list(app, environment, limit=1)
     live = await on.deployments.live(app, environment)
     running = await observing.instances(app, environment, on)
     sentence = recent[0].sentence if recent else "Nothing was deployed here yet."
-    return wire.EnvironmentStatus(
+    return status_wire.EnvironmentStatus(
         name=environment,
         version=live.version if live else "",
         sentence=sentence or f"{recent[0]}: {recent[0].state}.",
+        watch=releases.watch_sentence(live, clock.now()),
         instances=len(running),
         alive=sum(one.alive for one in running),
         addresses=where,

@@ -39,6 +39,12 @@ select * from builds.runs
  order by id desc
  limit %(limit)s;
 
+-- pushers --
+-- Identifiers of runs grow with time.
+select distinct pushed_by from builds.runs
+ where app = %(app)s and branch = any (%(branches)s::text[]) and id > %(since)s
+   and pushed_by <> '';
+
 -- set_run --
 -- A run that has ended stays as it is.
 update builds.runs

@@ -87,6 +87,11 @@ class Runs:
         rows = await self._db.rows(_SQL["runs"], app=app, limit=limit, before=before)
         return [_run(row) for row in rows]
 
+    async def pushers(self, app: str, branches: Iterable[str], *, since: str) -> frozenset[str]:
+        """Return who pushed to branches after the run ``since``, or ever without one."""
+        rows = await self._db.rows(_SQL["pushers"], app=app, branches=list(branches), since=since)
+        return frozenset(row["pushed_by"] for row in rows)
+
     async def set_state(self, run: str, state: State, sentence: str = "") -> bool:
         """Say where a run is. Returns False when it had ended already and stays as it was.
 

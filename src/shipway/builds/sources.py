@@ -115,10 +115,10 @@ class Sources:
         return tuple(_commit(line) for line in listed.splitlines())
 
     async def authors(self, app: str, after: str | None, commit: str) -> frozenset[str]:
-        """Return the e-mail addresses of those who wrote the commits between."""
-        return frozenset(
-            found.email.lower() for found in await self.commits_between(app, after, commit)
-        )
+        """Return the e-mail addresses of all who wrote the commits between, however many."""
+        span = _sha(commit) if after is None else f"{_sha(after)}..{_sha(commit)}"
+        listed = await self._run(app, "log", "--format=%ae", span)
+        return frozenset(line.lower() for line in listed.splitlines())
 
     async def tag(self, app: str, name: str, commit: str, message: str) -> None:
         """Tag a commit. The same again changes nothing; raises `errors.Conflict` when the name

@@ -45,6 +45,8 @@ def _show(session: Session, found: wire.Environment) -> None:
     say("policy", "bold")
     for name, value in found.policy.items():
         say(f"  {name.replace('_', ' ')}: {_worded(value)}")
+    for name, value in found.next_policy.items():
+        say(f"  {name.replace('_', ' ')} becomes {_worded(value)} with the next release", "yellow")
     for sentence in found.weaker:
         say(f"  weaker than the default: {sentence}", "yellow")
     say("variables", "bold")

@@ -65,30 +65,52 @@ def _show(session: Session, found: wire.ReleaseInFull) -> None:
     for environment, approvals in found.approvals.items():
         for one in approvals:
             why = f": {one.reason}" if one.reason else ""
-            say(f"  {one.person} approved it for {environment}, {output.ago(one.at)}{why}")
+            how = " in an emergency" if one.emergency else ""
+            say(f"  {one.person} approved it for {environment}{how}, {output.ago(one.at)}{why}")
     for one_deployment in found.deployments:
         say(f"  {follow.sentence(one_deployment)}", output.STYLES.get(one_deployment.state, ""))
+        if one_deployment.watch:
+            say(f"    watched closely: {one_deployment.watch}", "yellow")
     if found.changelog:
         say("")
         say(found.changelog)
 
 
-@options.examples("shipway approve", 'shipway approve v1.4.0 --reason "tried on staging with QA"')
+@options.examples(
+    "shipway approve",
+    'shipway approve v1.4.0 --reason "tried on staging with QA"',
+    'shipway approve v1.4.1 --emergency --reason "sign-in is down, nobody else is awake"',
+)
 @click.command()
 @click.argument("release", default="")
 @click.option("--environment", default="production", show_default=True)
+@click.option("--emergency", is_flag=True, help="Wait for no other yes; for owners.")
 @options.reason
 @options.app
 @verb
 async def approve(
-    session: Session, release: str, environment: str, reason: str, app: str | None
+    session: Session,
+    release: str,
+    environment: str,
+    reason: str,
+    app: str | None,
+    *,
+    emergency: bool,
 ) -> None:
     """Say yes to a release entering production.
 
-    Without RELEASE it is the one that waits. The last approval that the policy asks for starts the deployment.
+    Without RELEASE it is the one that waits. The last approval that the policy asks for starts the
+    deployment. An author's own yes counts where nobody else could give one: with --reason, an hour
+    after the release was made.
+
+    With --emergency an owner's yes is enough, at once and whoever wrote the change. It needs
+    --reason, is announced to all channels, and the deployment is marked and watched closely.
+    Migrations, readiness and every other gate stay as they are.
     """
     async with session.client() as client:
-        said = await client.approve(session.app(app), environment, release=release, reason=reason)
+        said = await client.approve(
+            session.app(app), environment, release=release, reason=reason, emergency=emergency
+        )
     session.out.say(said.sentence, "green")
     session.out.note(f"`shipway deployments {environment} -f` shows what comes of it.")
 

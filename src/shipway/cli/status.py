@@ -6,7 +6,7 @@ import click
 
 from shipway.cli import options, output
 from shipway.cli.session import Session, verb
-from shipway.client import wire
+from shipway.client import status_wire, wire
 from shipway.kit import errors
 
 
@@ -30,7 +30,7 @@ async def status(session: Session, *, as_json: bool) -> None:
         )
 
 
-def _show(session: Session, found: wire.Status) -> None:
+def _show(session: Session, found: status_wire.Status) -> None:
     up = sum(part.up for part in found.parts)
     session.out.say(f"Shipway {found.version}: {up} of {len(found.parts)} parts up")
     for part in found.parts:
@@ -45,10 +45,12 @@ def _show(session: Session, found: wire.Status) -> None:
             _show_environment(session, environment)
 
 
-def _show_environment(session: Session, environment: wire.EnvironmentStatus) -> None:
+def _show_environment(session: Session, environment: status_wire.EnvironmentStatus) -> None:
     live = environment.version or "nothing live"
     counted = f"{environment.alive} of {environment.instances} instances answer"
     session.out.say(f"  {environment.name}: {live}, {counted}. {environment.sentence}".rstrip())
+    if environment.watch:
+        session.out.say(f"    {environment.watch}", "yellow")
     for address in environment.addresses:
         session.out.say(f"    {address}", "dim")
 

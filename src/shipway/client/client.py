@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx2
 import pydantic
 
-from shipway.client import problems, wire
+from shipway.client import problems, status_wire, wire
 from shipway.client.updates import UpdateCalls
 from shipway.kit import errors, http
 
@@ -68,8 +68,8 @@ class Client(UpdateCalls):
 
     # The whole
 
-    async def status(self) -> wire.Status:
-        return await self._ask(wire.Status, "GET", "/v1/status")
+    async def status(self) -> status_wire.Status:
+        return await self._ask(status_wire.Status, "GET", "/v1/status")
 
     async def me(self) -> wire.Me:
         return await self._ask(wire.Me, "GET", "/v1/me")
@@ -142,9 +142,16 @@ class Client(UpdateCalls):
         return await self._ask(wire.ReleaseInFull, "GET", _path("apps", app, "releases", release))
 
     async def approve(
-        self, app: str, environment: str, *, release: str = "", reason: str = ""
+        self,
+        app: str,
+        environment: str,
+        *,
+        release: str = "",
+        reason: str = "",
+        emergency: bool = False,
     ) -> wire.Said:
-        body = _body(wire.Approve, release=release, reason=reason)
+        """In an ``emergency`` an owner's yes, with a reason, is enough."""
+        body = _body(wire.Approve, release=release, reason=reason, emergency=emergency)
         return await self._ask(wire.Said, "POST", _environment(app, environment, "approvals"), body)
 
     async def deployments(

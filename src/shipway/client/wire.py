@@ -238,12 +238,18 @@ class Deployment(Answer):
     environment: str
     release: str
     version: str
+    kind: str = "deploy"
+    """deploy or rollback."""
     state: str
     """waiting, running, live, warm, retired, failed, rolled_back."""
     by: str
+    reason: str = ""
     started: Moment
     ended: Moment | None
     sentence: str
+    watch: str = ""
+    """Why it is watched closely; empty: it is not."""
+    watched_until: Moment | None = None
 
     @property
     def over(self) -> bool:
@@ -257,6 +263,8 @@ class Release(Answer):
     number: int
     commit: str
     schema_head: str
+    branch: str = "main"
+    """Whose push made it."""
     state: str
     """candidate, ready, refused."""
     created: Moment
@@ -268,6 +276,8 @@ class Approval(Answer):
     person: str
     at: Moment
     reason: str
+    emergency: bool = False
+    """Whether it went past what else the policy asks for."""
 
 
 class ReleaseInFull(Release):
@@ -282,6 +292,8 @@ class Approve(Request):
     release: str = ""
     """A version or identifier; empty: the one release that waits."""
     reason: str = pydantic.Field(default="", max_length=2000)
+    emergency: bool = False
+    """An owner's yes alone, with a reason: the policy's approvals are not waited for."""
 
 
 class RollBack(Request):
@@ -311,7 +323,9 @@ class Environment(Answer):
     """Releases that are ready and wait for approval here."""
     instances: tuple[Instance, ...]
     policy: dict[str, Any]
-    """Only what some part of Shipway enforces."""
+    """What is in force: that of the live release. Only what some part of Shipway enforces."""
+    next_policy: dict[str, Any] = {}
+    """The values that differ in the newest shipway.toml of main: they come with its release."""
     weaker: tuple[str, ...]
     """Each value that is weaker than the default, with its written reason."""
     database: str
@@ -352,39 +366,3 @@ class Delivery(Answer):
     attempts: int
     last_error: str
     at: Moment
-
-
-class Part(Answer):
-    """One process of Shipway's own, as observed."""
-
-    name: str
-    up: bool
-    sentence: str
-
-
-class EnvironmentStatus(Answer):
-    name: str
-    version: str
-    """Of the live release; empty when there is none."""
-    sentence: str
-    instances: int
-    alive: int
-    addresses: tuple[str, ...]
-
-
-class AppStatus(Answer):
-    name: str
-    last_run: Run | None
-    environments: tuple[EnvironmentStatus, ...]
-
-
-class Status(Answer):
-    """Everything, as it is now."""
-
-    version: str
-    parts: tuple[Part, ...]
-    apps: tuple[AppStatus, ...]
-
-    @property
-    def healthy(self) -> bool:
-        return all(part.up for part in self.parts)

@@ -186,6 +186,16 @@ def _weaker(environment: str, policy: Policy, default: Policy, reason: str) -> I
             )
 
 
+def weakened(environment: str, policy: Policy, in_force: Policy) -> tuple[str, ...]:
+    """Return a sentence's beginning for each value that is weaker than the one in force."""
+    return tuple(
+        f"{environment} would have {row.name} = {shown(getattr(policy, row.name))}"
+        f" instead of {shown(getattr(in_force, row.name))}"
+        for row in _ENFORCED
+        if row.is_weaker(getattr(policy, row.name), getattr(in_force, row.name))
+    )
+
+
 def display(environment: str, force: PolicyInForce) -> tuple[Line, ...]:
     """Return what is enforced in an environment, value by value."""
     default = DEFAULTS[check_environment(environment)]

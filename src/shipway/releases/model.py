@@ -41,6 +41,8 @@ class Release:
     authors: tuple[str, ...]
     state: ReleaseState
     created: datetime.datetime
+    branch: str = "main"
+    """Whose push made it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,8 @@ class Deployment:
     """A release entering an environment.
 
     ``served_by`` is the deployment whose instances serve this one: itself, or the warm one that
-    a rollback brought back. ``before`` is where a rollback from here goes.
+    a rollback brought back. ``before`` is where a rollback from here goes. ``watch`` is why it is
+    watched closely, or ""; ``withdrawn`` why somebody ended it before it was live, or "".
     """
 
     id: str
@@ -68,6 +71,9 @@ class Deployment:
     ended: datetime.datetime | None
     warm_until: datetime.datetime | None
     sentence: str
+    watch: str = ""
+    watched_until: datetime.datetime | None = None
+    withdrawn: str = ""
 
     def __str__(self) -> str:
         return f"{self.version} in {self.environment}"
@@ -141,6 +147,14 @@ def may_follow(release: Release, live: Release | None, *, contains_live: bool) -
             " deploying it would undo that release.",
             fix="Merge or rebase onto the live commit, or roll back to say that you mean it.",
         )
+
+
+def watch_sentence(deployment: Deployment | None, now: datetime.datetime) -> str:
+    """Say that a deployment is watched closely now, and why; "" when it is not."""
+    until = deployment.watched_until if deployment else None
+    if deployment is None or until is None or until <= now:
+        return ""
+    return f"Watched closely until {until:%Y-%m-%d %H:%M} UTC: {deployment.watch}."
 
 
 def stages(plan: Sequence[int], *, done: int) -> Iterator[tuple[int, int]]:

@@ -39,9 +39,9 @@ update releases.releases set schema_head = %(schema_head)s where id = %(id)s
 -- add_deployment --
 -- Record that a deployment was asked for. A second call changes nothing.
 insert into releases.deployments
-    (id, app, environment, release, kind, state, asked_by, reason, served_by, before, plan)
+    (id, app, environment, release, kind, state, asked_by, reason, served_by, before, plan, watch)
 values (%(id)s, %(app)s, %(environment)s, %(release)s, %(kind)s, 'waiting', %(asked_by)s,
-        %(reason)s, %(served_by)s, %(before)s, %(plan)s)
+        %(reason)s, %(served_by)s, %(before)s, %(plan)s, %(watch)s)
 on conflict (id) do nothing
 
 -- deployment --
@@ -67,6 +67,16 @@ where d.app = %(app)s and d.environment = %(environment)s and d.state = 'live'
 -- Warm deployments whose time is over, and those that another has replaced.
 select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release
 where d.state in ('warm', 'rolled_back') and d.warm_until <= %(now)s
+order by d.id
+
+-- watch --
+-- A deployment that has just become live is watched closely.
+update releases.deployments set watched_until = %(until)s where id = %(id)s
+
+-- watched --
+-- What is live and watched closely.
+select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release
+where d.state = 'live' and d.watched_until > %(now)s
 order by d.id
 
 -- begin --

@@ -160,8 +160,9 @@ class Deployments:
         by: str,
         reason: str,
         plan: Sequence[int] = model.AT_ONCE,
+        watch: str = "",
     ) -> Deployment:
-        """Record that a deployment was asked for."""
+        """Record that a deployment was asked for. ``watch`` is why to watch it closely."""
         await self._db.run(
             _SQL["add_deployment"],
             id=id,
@@ -174,6 +175,7 @@ class Deployments:
             served_by=id,
             before=None,
             plan=db.json(list(plan)),
+            watch=watch,
         )
         return await self.get(id)
 
@@ -213,6 +215,10 @@ class Deployments:
         """Return those that were kept warm for a rollback and whose time is over."""
         return [_deployment(row) for row in await self._db.rows(_SQL["cooled"], now=now)]
 
+    async def watched(self, now: datetime.datetime) -> Sequence[Deployment]:
+        """Return the live deployments that are watched closely now."""
+        return [_deployment(row) for row in await self._db.rows(_SQL["watched"], now=now)]
+
     async def hold(
         self, deployment: str, *, now: datetime.datetime, until: datetime.datetime
     ) -> bool:
@@ -229,7 +235,8 @@ class Deployments:
     async def become_live(
         self, deployment: Deployment, *, sentence: str, warm_until: datetime.datetime
     ) -> None:
-        """Make a deployment the live one; the one before stays warm until then."""
+        """Make a deployment the live one; the one before stays warm until then, and one that is
+        to be watched closely is watched for as long."""
         leaving: DeploymentState = "rolled_back" if deployment.kind == "rollback" else "warm"
         async with self._db.transaction():
             await self._db.run(
@@ -251,6 +258,8 @@ class Deployments:
             await self._db.run(
                 _SQL["end_deployment"], id=deployment.id, state="live", sentence=sentence
             )
+            if deployment.watch:
+                await self._db.run(_SQL["watch"], id=deployment.id, until=warm_until)
 
     async def end(self, deployment: str, state: DeploymentState, sentence: str) -> None:
         await self._db.run(_SQL["end_deployment"], id=deployment, state=state, sentence=sentence)

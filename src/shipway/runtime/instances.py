@@ -126,9 +126,16 @@ class Instances:
         )
         return instance
 
-    async def wait_ready(self, instance: Instance, *, health: str, timeout: float) -> None:
+    async def wait_ready(
+        self,
+        instance: Instance,
+        *,
+        health: str,
+        timeout: float,
+        crashes: int = CRASHES_THAT_TELL,
+    ) -> None:
         """Return when the instance itself answers 200. Raises `errors.Failed` when it does not in time,
-        or dies again and again; with the end of its log."""
+        or has died so many times; with the end of its log."""
         until = time.monotonic() + timeout
         async with http.client(
             base_url=f"http://{instance.address}", timeout=_ASK_SECONDS
@@ -138,17 +145,17 @@ class Instances:
                 answer = await _ask(client, health)
                 if answer == "200" and self._is_its_own(instance):
                     return
-                await self._give_up_on_crashes(instance)
+                await self._give_up_on_crashes(instance, crashes)
                 await asyncio.sleep(_PAUSE_SECONDS)
         raise await self._not_ready(
             instance, f"did not answer {health} with 200 in {timeout:g} seconds, but with {answer}"
         )
 
-    async def _give_up_on_crashes(self, instance: Instance) -> None:
+    async def _give_up_on_crashes(self, instance: Instance, most: int) -> None:
         observed = await self._observe(instance)
         if observed is None:
             raise await self._not_ready(instance, "is not kept any more")
-        if observed.restarts >= CRASHES_THAT_TELL:
+        if observed.restarts >= most:
             raise await self._not_ready(instance, f"died {observed.restarts} times at its start")
 
     async def _not_ready(self, instance: Instance, what: str) -> errors.Failed:
@@ -173,6 +180,11 @@ class Instances:
     async def running(self, app: str, environment: str) -> list[Instance]:
         """Return the instances that there should be, oldest first."""
         return await self._records.running(app, environment)
+
+    async def crashes(self, instance: Instance) -> int:
+        """Return how often the instance has died and was started again."""
+        observed = await self._observe(instance)
+        return observed.restarts if observed else 0
 
     async def alive(self, instance: Instance) -> bool:
         """Say whether the instance is kept and listens."""

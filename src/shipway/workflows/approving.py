@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from shipway import appfile
 from shipway.access import model as access
 from shipway.access.approvals import Approvals
+from shipway.access.model import Role
 from shipway.access.people import People
 from shipway.environments import policy
 from shipway.environments.policy import Policy
 from shipway.kit import clock
 from shipway.releases.model import Release
 from shipway.releases.records import Deployments, Releases
+from shipway.workflows import names
 
 
 @dataclass(frozen=True)
 class Approving:
     """Judges by the policy in force, or by the release's own where that is stricter: no push
-    weakens the gate that it has to pass.
+    weakens the gate that it has to pass, and an owner has to accept what would be weaker after it.
 
     In force is the policy of the release that is live, for that one was approved; before the
     first it is the default.
@@ -34,20 +36,36 @@ class Approving:
         return access.enough(
             await self.approvals.of(release.id, environment),
             await self._rule(release, environment),
-            authors=frozenset(release.authors),
-            approvers=await self.people.approvers(),
+            access.Voters(
+                authors=frozenset(release.authors),
+                approvers=await self.people.having(Role.APPROVER),
+                owners=await self.people.having(Role.OWNER),
+            ),
             ready_since=release.created,
             now=clock.now(),
         )
+
+    async def emergency(self, release: Release, environment: str) -> access.Approval | None:
+        """Return the yes of an owner that goes past the others, if there is one."""
+        owners = await self.people.having(Role.OWNER)
+        given = await self.approvals.of(release.id, environment)
+        return next((a for a in given if a.emergency and a.person in owners), None)
+
+    async def watch(self, release: Release, environment: str) -> str:
+        """Return why a release is to be watched closely once it is there, or ""."""
+        emergency = await self.emergency(release, environment)
+        return "it came in an emergency" if emergency else ""
 
     async def _rule(self, release: Release, environment: str) -> access.Rule:
         live = await self.deployments.live(release.app, environment)
         before = await self.releases.get(live.release) if live else None
         in_force = policy_of(before, environment)
         own = policy_of(release, environment)
+        weaker = policy.weakened(environment, own, in_force)
         return access.Rule(
             count=max(in_force.approvals, own.approvals),
             approve_own=in_force.approve_own and own.approve_own,
+            weaker=weaker if environment == names.PRODUCTION else (),
         )
 
 

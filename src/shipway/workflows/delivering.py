@@ -72,7 +72,10 @@ class Delivering:
         commits = await on.sources.commits_between(
             started.app, before.commit if before else None, started.commit
         )
-        authors = await on.people.by_emails(commit.email for commit in commits)
+        wrote = await on.sources.authors(
+            started.app, before.commit if before else None, started.commit
+        )
+        authors = await on.people.by_emails(wrote)
         made = await on.releases.add(
             app=started.app,
             run=run,
@@ -203,9 +206,8 @@ class Delivering:
 
     async def _pushers(self, run: Run, after: releases.Release | None) -> set[str]:
         """Who pushed to the branch since a release: main only grows, so it is all in this one."""
-        recent = await self._on.runs.list(run.app, limit=500)
         since = after.run if after else ""
-        pushed = {one.pushed_by for one in recent if one.branch == run.branch and one.id > since}
+        pushed = await self._on.runs.pushers(run.app, [run.branch], since=since)
         return {run.pushed_by, *pushed} - {""}
 
     async def _in_use(self, run: Run) -> releases.Release | None:

@@ -13,7 +13,7 @@ from shipway.kit import clock, durable, errors, log
 from shipway.releases import model
 from shipway.releases.model import Deployment
 from shipway.runtime.unpacked import Prepared
-from shipway.workflows import entering, names, proving, starting, telling, updating
+from shipway.workflows import entering, names, proving, starting, telling, updating, watching
 from shipway.workflows.approving import Approving
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.outcome import Outcome
@@ -199,7 +199,7 @@ class Deploying:
         if live and live.id == way.deployment:
             return Outcome(good=True, sentence=live.sentence)
         sentence = _arrival(entry, live)
-        until = clock.now() + datetime.timedelta(seconds=on.settings.warm_seconds)
+        until = clock.now() + watching.warm_time(entry.deployment, on.settings)
         await on.deployments.become_live(entry.deployment, sentence=sentence, warm_until=until)
         await self._end(entry, State.SUCCEEDED, sentence)
         event = "rolled_back" if entry.deployment.kind == "rollback" else "deployed"

@@ -39,7 +39,15 @@ class Requests(Protocol):
 
     async def end_runs(self, app: str, sentence: str) -> None: ...
 
-    async def approve(self, release: str, environment: str, caller: Caller, reason: str) -> str: ...
+    async def approve(
+        self,
+        release: str,
+        environment: str,
+        caller: Caller,
+        reason: str,
+        *,
+        emergency: bool = False,
+    ) -> str: ...
 
     async def deploy(
         self, app: str, environment: str, release: str, caller: Caller, reason: str

@@ -14,6 +14,7 @@ from shipway.builds.model import MAIN, Push, Run, RunKind, State
 from shipway.builds.records import Pushes, Runs
 from shipway.builds.sources import Sources
 from shipway.environments.apps import Apps
+from shipway.health.outbox import Outbox
 from shipway.kit import db, durable, errors, ids
 from shipway.releases import model as releases
 from shipway.releases.model import Deployment, Release
@@ -44,6 +45,7 @@ class Requests:
             self._releases, self._deployments, self._approvals, People(database)
         )
         self._updates = Records(database)
+        self._outbox = Outbox(database)
 
     async def pushes_arrived(self, app: str, by: str) -> list[Run]:
         """Start a run for every branch whose commit is not on record yet.
@@ -110,9 +112,22 @@ class Requests:
         for run in await self._runs.list(app, limit=50):
             await self._interrupt(run.id, sentence)
 
-    async def approve(self, release: str, environment: str, caller: Caller, reason: str) -> str:
-        """Record a person's yes and tell the release that waits for it. Returns a sentence."""
-        caller.must(Action.APPROVE, environment)
+    async def approve(
+        self,
+        release: str,
+        environment: str,
+        caller: Caller,
+        reason: str,
+        *,
+        emergency: bool = False,
+    ) -> str:
+        """Record a person's yes and tell the release that waits for it. Returns a sentence.
+
+        In an ``emergency`` an owner's yes is enough, and everybody is told of it.
+        """
+        caller.must(Action.EMERGENCY if emergency else Action.APPROVE, environment)
+        if emergency and not reason.strip():
+            raise errors.Invalid("An emergency needs a written reason.", fix='Add --reason "…".')
         found = await self._releases.get(release)
         if found.state != "ready":
             raise errors.Refused(
@@ -120,17 +135,45 @@ class Requests:
                 fix="`shipway releases` shows why.",
             )
         _must_have_been_built_for(environment, found)
-        await self._approvals.give(found.id, environment, caller.person, reason)
+        await self._say_yes(found, environment, caller.person, reason, emergency=emergency)
         workflow = names.promotion(found.app, found.id, environment)
         await self._remote.start(workflow)
         await self._remote.send(
             workflow.id,
             "approval",
             {"person": caller.person},
-            key=f"{workflow.id}:{caller.person}:{reason}",
+            key=f"{workflow.id}:{caller.person}:{emergency}:{reason}",
         )
         decision = await self._approving.decide(found, environment)
-        return f"{caller.person} approved {found.version} for {environment}. {decision.sentence}"
+        said = f"{caller.person} approved {found.version} for {environment}. {decision.sentence}"
+        return f"{said} {await self._since_then(found, environment)}".strip()
+
+    async def _say_yes(
+        self, release: Release, environment: str, person: str, reason: str, *, emergency: bool
+    ) -> None:
+        async with self._db.transaction():
+            await self._approvals.give(release.id, environment, person, reason, emergency=emergency)
+            if emergency:
+                await self._outbox.put(
+                    "release.emergency",
+                    app=release.app,
+                    subject=release.id,
+                    sentence=f"{person} lets {release.version} into {environment} in an emergency,"
+                    f" without the approvals that the policy asks for: {reason.strip()}",
+                    evidence={"person": person, "environment": environment},
+                )
+
+    async def _since_then(self, release: Release, environment: str) -> str:
+        """Say what became of a release that was approved before: a yes starts nothing again."""
+        before = await self._deployments.list(release.app, environment, release=release.id, limit=1)
+        if not before:
+            return ""
+        if before[0].state == "failed":
+            return (
+                f"Its deployment has failed, and a yes does not repeat it: `shipway deploy --release"
+                f" {release.version} --environment {environment}` does. {before[0].sentence}"
+            )
+        return f"It was deployed before: {before[0]} is {before[0].state.replace('_', ' ')}."
 
     async def deploy(
         self, app: str, environment: str, release: str, caller: Caller, reason: str
@@ -182,6 +225,7 @@ class Requests:
             plan=approving.rollout_of(release, environment)
             if kind == "deploy"
             else releases.AT_ONCE,
+            watch=await self._approving.watch(release, environment) if kind == "deploy" else "",
         )
         await self._remote.start(names.deployment(asked))
         return asked

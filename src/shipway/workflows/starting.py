@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from shipway.kit import errors, log
 from shipway.runtime.model import Ailment, Finding, Instance, Start
-from shipway.workflows import provided
+from shipway.workflows import provided, watching
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.platform import Platform
 
@@ -58,7 +58,10 @@ async def wait_until_ready(on: Platform, entry: Entry) -> None:
         assert server
         async with secrets_hidden(on, entry):
             await on.instances.wait_ready(
-                instance, health=server.health, timeout=float(server.ready_seconds)
+                instance,
+                health=server.health,
+                timeout=float(server.ready_seconds),
+                crashes=watching.crashes_that_tell(entry.deployment),
             )
 
 

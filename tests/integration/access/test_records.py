@@ -79,7 +79,8 @@ async def test_authors_are_found_by_their_addresses(database: db.Database) -> No
     await them.add("ana", Role.APPROVER, ["Ana@Example.org", "a@b.c"])
     await them.add("bo", Role.OWNER, ["bo@example.org"])
     assert await them.by_emails(["ana@example.org", "who@else.org"]) == {"ana"}
-    assert await them.approvers() == {"ana", "bo"}
+    assert await them.having(Role.APPROVER) == {"ana", "bo"}
+    assert await them.having(Role.OWNER) == {"bo"}
 
 
 async def test_a_yes_is_bound_to_release_and_environment(database: db.Database) -> None:
@@ -91,6 +92,10 @@ async def test_a_yes_is_bound_to_release_and_environment(database: db.Database) 
         ("bo", "checked by hand")
     ]
     assert await given.of("rel_1", "staging") == ()
+    await given.give("rel_1", "production", "bo", "it burns", emergency=True)
+    await given.give("rel_1", "production", "bo", "")
+    (yes,) = await given.of("rel_1", "production")
+    assert (yes.reason, yes.emergency) == ("it burns", True)
     assert await given.of("rel_2", "production") == ()
     assert set(await given.of_release("rel_1")) == {"production"}
 

@@ -75,9 +75,10 @@ async def test_an_environment_is_shown_whole(live: Live, developer: Client) -> N
     assert shown.addresses == ("https://api.tiny.localhost",)
     assert shown.live is None
     assert [one.address for one in shown.instances] == ["127.0.0.1:20001"]
-    assert shown.policy["approvals"] == 0
     assert "waf" not in shown.policy
-    assert "because: one person alone" in shown.weaker[0]
+    # Nothing is live: the default is in force, and the file's comes with its release.
+    assert (shown.policy["approvals"], shown.weaker) == (1, ())
+    assert shown.next_policy == {"approvals": 0}
     assert shown.missing == ("MAIL_KEY",)
     assert shown.database == "No database is asked for."
 

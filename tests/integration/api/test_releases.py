@@ -128,6 +128,17 @@ async def test_what_is_live_waits_no_more(live: Live, viewer: Client) -> None:
     assert old.version not in [one.version for one in shown.waiting]
 
 
+async def test_the_policy_shown_is_that_of_the_live_release(live: Live, viewer: Client) -> None:
+    await in_production(live, await a_release(live))
+    newer = PRODUCT + "[environments.production.policy]\napprovals = 2\n"
+    await live.platform.apps.accept("tiny", "2" * 40, newer)
+
+    shown = await viewer.environment("tiny", "production")
+
+    assert shown.policy["approvals"] == 1
+    assert shown.next_policy == {"approvals": 2}
+
+
 async def test_a_rollback_names_no_version(live: Live, approver: Client, developer: Client) -> None:
     with pytest.raises(errors.NotFound):
         await approver.roll_back("tiny", "production")

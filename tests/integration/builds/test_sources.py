@@ -84,6 +84,29 @@ async def test_which_commits_came_since(sources: Sources, checkout: Checkout) ->
     assert await sources.authors("notes", one, two) == {"ada@example.com"}
 
 
+async def test_everybody_who_wrote_a_long_history_is_an_author(sources: Sources) -> None:
+    writers = ("first", *("second" for _ in range(600)))
+    imported = "".join(
+        f"commit refs/heads/main\ncommitter {who} <{who}@Example.org> 1700000000 +0000\ndata 0\n"
+        for who in writers
+    )
+    await command.run(
+        command.Command(
+            argv=("git", "fast-import", "--quiet"),
+            env=command.base_environment(),
+            cwd=sources.path("notes"),
+            stdin=imported.encode(),
+        )
+    )
+    newest = (await sources.refs("notes"))["main"]
+
+    assert len(await sources.commits_between("notes", None, newest)) == 500
+    assert await sources.authors("notes", None, newest) == {
+        "first@example.org",
+        "second@example.org",
+    }
+
+
 async def test_inputs_are_what_patterns_match(sources: Sources, checkout: Checkout) -> None:
     commit = await checkout.commit(
         "one",

@@ -90,6 +90,22 @@ async def test_a_stricter_policy_holds_at_once_and_until_another_is_live(judge: 
     assert await wanted(judge, await released(judge, FILE)) == "0 of 2 approvals given."
 
 
+async def test_an_owner_accepts_a_weaker_policy_with_a_reason(judge: Approving) -> None:
+    await goes_live(judge, await released(judge, FILE))
+    weaker = await released(judge, NONE)
+    await judge.approvals.give(weaker.id, "production", "ada", "tried")
+    await judge.people.add("olga", Role.OWNER)
+
+    decision = await judge.decide(weaker, "production")
+    assert not decision.enough
+    assert decision.sentences[-1] == (
+        "production would have approvals = 0 instead of 1:"
+        " olga must accept that by a yes with a reason."
+    )
+    await judge.approvals.give(weaker.id, "production", "olga", "We are few.")
+    assert (await judge.decide(weaker, "production")).enough
+
+
 async def test_the_rollout_is_the_one_that_the_release_asks_for(judge: Approving) -> None:
     assert approving.rollout_of(await released(judge, TWO), "production") == (100, 1000)
     assert approving.rollout_of(await released(judge, FILE), "production") == (1000,)

@@ -43,6 +43,9 @@ class History:
         numbers = range(int(until, 16), first, -1)
         return [types.SimpleNamespace(email=f"author{n}", subject=f"Do {n}") for n in numbers]
 
+    async def authors(self, app: str, after: str | None, until: str) -> frozenset[str]:
+        return frozenset(c.email for c in await self.commits_between(app, after, until))
+
 
 class Everybody:
     async def by_emails(self, emails: Iterable[str]) -> set[str]:

@@ -9,12 +9,16 @@ import pytest
 
 from shipway.access.audit import Audit
 from shipway.access.model import Caller, Role
+from shipway.access.people import People
 from shipway.builds.model import State
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.environments.apps import Apps
+from shipway.health.channels import Channels, Seal
+from shipway.health.outbox import Outbox
 from shipway.kit import db, durable, errors
-from shipway.releases.records import Releases
+from shipway.releases.model import Release
+from shipway.releases.records import Deployments, Releases
 from shipway.workflows.requests import Requests
 
 pytestmark = pytest.mark.anyio
@@ -150,6 +154,59 @@ async def test_only_a_ready_release_is_approved(requests: Requests, database: db
 
     with pytest.raises(errors.Refused, match="v1 is not ready: it is candidate"):
         await requests.approve(made.id, "production", approver, "")
+
+
+OLGA = Caller(person="olga", role=Role.OWNER, token_id="tok_4")
+ADA = Caller(person="ada", role=Role.APPROVER, token_id="tok_3")
+
+
+async def ready(database: db.Database) -> Release:
+    """A release of dev's that waits for approval; olga is an owner, ada an approver."""
+    people = People(database)
+    for person in (OLGA, ADA):
+        await people.add(person.person, person.role)
+    made = await Releases(database).add(**release_of("run_1"))
+    await Releases(database).set_state(made.id, "ready")
+    return await Releases(database).get(made.id)
+
+
+async def test_an_owner_goes_past_the_approvals_in_an_emergency(
+    requests: Requests, database: db.Database
+) -> None:
+    made = await ready(database)
+    await Channels(database, cast("Seal", None)).add("tiny", "email", "all@example.org")
+    why = "sign-in is down"
+
+    with pytest.raises(errors.Denied, match="ada is an approver and may not go past"):
+        await requests.approve(made.id, "production", ADA, why, emergency=True)
+    with pytest.raises(errors.Invalid, match="An emergency needs a written reason"):
+        await requests.approve(made.id, "production", OLGA, " ", emergency=True)
+    said = await requests.approve(made.id, "production", OLGA, why, emergency=True)
+
+    assert said.endswith("olga lets it pass in an emergency, without approvals: sign-in is down.")
+    (told,) = await Outbox(database).deliveries("tiny")
+    assert told.sentence == (
+        "olga lets v1 into production in an emergency, without the approvals that the policy asks"
+        " for: sign-in is down"
+    )
+    again = await requests.deploy("tiny", "production", made.id, OLGA, "")
+    assert again.watch == "it came in an emergency"
+
+
+async def test_a_yes_after_a_failed_deployment_says_how_to_repeat_it(
+    requests: Requests, database: db.Database
+) -> None:
+    made = await ready(database)
+    assert "deploy --release" not in await requests.approve(made.id, "production", ADA, "")
+    asked = await requests.deploy("tiny", "production", made.id, OLGA, "")
+    await Deployments(database).end(asked.id, "failed", "It never became ready.")
+
+    said = await requests.approve(made.id, "production", OLGA, "")
+
+    assert said.endswith(
+        "Its deployment has failed, and a yes does not repeat it: `shipway deploy --release v1"
+        " --environment production` does. It never became ready."
+    )
 
 
 @pytest.mark.parametrize("environment", ["staging", "development"])

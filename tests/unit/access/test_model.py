@@ -25,13 +25,18 @@ def judge(
     rule: model.Rule = ONE,
     authors: str = "ana",
     approvers: str = "ana bo",
+    owners: str = "",
     now: datetime.datetime = LATER,
 ) -> model.Decision:
+    voters = model.Voters(
+        authors=frozenset(authors.split()),
+        approvers=frozenset(approvers.split()),
+        owners=frozenset(owners.split()),
+    )
     return model.enough(
         given,
         rule,
-        authors=frozenset(authors.split()),
-        approvers=frozenset(approvers.split()),
+        voters,
         ready_since=READY,
         now=now,
     )
@@ -117,6 +122,15 @@ def test_an_author_alone_waits() -> None:
     decision = judge(approval("ana", "alone here"), approvers="ana", now=SOON)
     assert not decision.enough
     assert "The yes of ana, an author, counts from 2026-11-01 13:00 UTC." in decision.sentences
+    assert decision.due == READY + datetime.timedelta(hours=1)
+
+
+def test_an_author_alone_is_told_from_when_their_yes_counts() -> None:
+    soon, later = judge(approvers="ana", now=SOON), judge(approvers="ana")
+    assert soon.sentences[-1] == (
+        "Only its author ana can approve, with a reason: it counts from 2026-11-01 13:00 UTC."
+    )
+    assert later.sentences[-1] == "Only its author ana can approve, with a reason."
 
 
 def test_an_author_alone_counts_after_the_delay() -> None:
@@ -148,6 +162,52 @@ def test_nothing_needed_is_enough() -> None:
     assert judge(rule=model.Rule(count=0)).sentence == "No approval is needed."
 
 
+def test_an_owner_alone_is_enough_in_an_emergency() -> None:
+    yes = Approval("ana", "sign-in is down", SOON, emergency=True)
+    rule = model.Rule(count=2, by_owner=True, weaker=("production would have tls = false",))
+    decision = judge(yes, rule=rule, owners="ana", now=SOON)
+    assert (decision.enough, decision.counted) == (True, ("ana",))
+    assert decision.sentence == (
+        "ana lets it pass in an emergency, without approvals: sign-in is down."
+    )
+
+
+def test_nobody_but_an_owner_declares_an_emergency() -> None:
+    yes = Approval("ana", "sign-in is down", SOON, emergency=True)
+    assert not judge(yes, now=SOON).enough
+
+
+def test_a_hotfix_needs_the_yes_of_an_owner() -> None:
+    rule = model.Rule(count=1, by_owner=True)
+    decision = judge(approval("bo"), rule=rule, approvers="ana bo olga", owners="olga")
+    assert decision.sentence == (
+        "0 of 1 approvals given. The yes of bo does not count: a hotfix needs an owner's."
+        " olga can approve."
+    )
+    assert judge(approval("olga"), rule=rule, approvers="ana bo olga", owners="olga").enough
+
+
+WEAKER = model.Rule(count=1, weaker=("production would have approvals = 0 instead of 1",))
+
+
+def test_a_weaker_policy_needs_an_owner_and_a_reason() -> None:
+    accepted = "olga must accept that by a yes with a reason."
+    for yes in ([approval("bo")], [approval("bo"), approval("olga")]):
+        decision = judge(*yes, rule=WEAKER, approvers="ana bo olga", owners="olga")
+        assert not decision.enough
+        assert decision.sentences[-1] == (
+            f"production would have approvals = 0 instead of 1: {accepted}"
+        )
+    yes = [approval("olga", "We are few.")]
+    assert judge(*yes, rule=WEAKER, approvers="ana bo olga", owners="olga").enough
+
+
+def test_an_owner_who_wrote_a_weaker_policy_accepts_it_only_where_no_other_owner_is() -> None:
+    own = [approval("bo"), approval("ana", "We are few.")]
+    assert judge(*own, rule=WEAKER, owners="ana").enough
+    assert not judge(*own, rule=WEAKER, approvers="ana bo olga", owners="ana olga").enough
+
+
 PEOPLE = ["ana", "bo", "cy", "di"]
 
 
@@ -163,8 +223,7 @@ def test_only_approvers_count_and_never_an_author_beside_another(
     decision = model.enough(
         [approval(person, "a reason") for person in given],
         model.Rule(count=count),
-        authors=authors,
-        approvers=approvers,
+        model.Voters(authors=authors, approvers=approvers, owners=frozenset()),
         ready_since=READY,
         now=LATER,
     )

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.api import Api
 from tests.unit.cli.conftest import Terminal
 
-from shipway.client import wire
+from shipway.client import status_wire, wire
 from shipway.kit import errors
 
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
@@ -166,7 +166,10 @@ def test_approval_prints_the_sentence(terminal: Terminal, api: Api) -> None:
     what = "POST /v1/apps/aios/environments/production/approvals"
     api.on(what, wire.Said(sentence="v2 has 1 of 1 approvals."))
     assert terminal.type("approve", "v2").out == "v2 has 1 of 1 approvals.\n"
-    assert api.asked == [(what, {"release": "v2", "reason": ""})]
+    terminal.type("approve", "--emergency", "--reason", "sign-in is down")
+    plain = {"release": "v2", "reason": "", "emergency": False}
+    urgent = {"release": "", "reason": "sign-in is down", "emergency": True}
+    assert api.asked == [(what, plain), (what, urgent)]
 
 
 def test_every_reason_of_a_refusal_is_shown(terminal: Terminal, api: Api) -> None:
@@ -237,10 +240,10 @@ def test_people_are_added_with_a_role(terminal: Terminal, api: Api) -> None:
 
 def test_status_leaves_with_7_when_a_part_is_down(terminal: Terminal, api: Api) -> None:
     parts = (
-        wire.Part(name="api", up=True, sentence="up"),
-        wire.Part(name="edge", up=False, sentence="envoy is down since 3 s."),
+        status_wire.Part(name="api", up=True, sentence="up"),
+        status_wire.Part(name="edge", up=False, sentence="envoy is down since 3 s."),
     )
-    api.on("GET /v1/status", wire.Status(version="0.1.0", parts=parts, apps=()))
+    api.on("GET /v1/status", status_wire.Status(version="0.1.0", parts=parts, apps=()))
     found = terminal.type("status")
     assert (found.exit_code, "Down: edge." in found.err) == (7, True)
     assert "edge: envoy is down since 3 s." in found.out
