@@ -20,10 +20,12 @@ def of_document(document: Mapping[str, Any]) -> list[Problem]:
 
 def _server_keys(server: Mapping[str, Any]) -> Iterator[Problem]:
     kind = server.get("kind")
+    python = ("requirements", "extras", "groups")
     wanted, useless = {
-        "python": (("entry",), ("run", "output", "node_version")),
-        "node": (("entry",), ("run", "output")),
-        "command": (("run", "output", "start"), ("entry",)),
+        # Started by a command of its own, it needs no function.
+        "python": (() if "start" in server else ("entry",), ("run", "output", "node_version")),
+        "node": (("entry",), ("run", "output", *python)),
+        "command": (("run", "output", "start"), ("entry", *python)),
     }.get(kind if isinstance(kind, str) else "", ((), ()))
     for key in wanted:
         if key not in server:
@@ -78,12 +80,21 @@ def _entry(product: Product) -> Iterator[Problem]:
 
 def _start(product: Product) -> Iterator[Problem]:
     server = product.server
-    if server and server.start and not any("{server}" in word for word in server.start):
+    if server is None or not server.start or any("{server}" in word for word in server.start):
+        return
+    if server.kind != "python":
         yield Problem(
             path=("server", "start"),
             found="no {server}",
             expected="the built file among the arguments",
             fix='Write {server} where its path belongs, as in ["{server}", "serve"].',
+        )
+    elif server.start[0] != "python":
+        yield Problem(
+            path=("server", "start"),
+            found=shown(server.start[0]),
+            expected='"python", which finds the packages of the server, or {server}',
+            fix='Write something like ["python", "-m", "uvicorn", "shop.main:app", "--port", "{port}"].',
         )
 
 

@@ -42,14 +42,16 @@ class Server:
     folder: words.Folder = "."
     """The folder of the server's sources."""
     entry: words.Text = ""
-    """What starts the server: `package.module:function` for `python`, a source file relative to
-    the folder for `node`."""
+    """What starts the server: `package.module:function` for `python` without a `start`, a source
+    file relative to the folder for `node`."""
     run: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
     """The command that builds the server (`command` only)."""
     output: words.Folder = ""
     """The file that the command makes, relative to the folder (`command` only)."""
     start: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
-    """How an instance is started; `{server}` is the built file. Python and Node know it."""
+    """How an instance is started; `{server}` is the built file and `{port}` its port. Python and
+    Node know it. A Python server may begin with `python`, which finds the server's packages:
+    `["python", "-m", "gunicorn", "shop.wsgi", "--bind", "127.0.0.1:{port}"]`."""
     dev: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
     """How `shipway dev` starts the server from its sources, if the command is to reload it itself.
     Otherwise `python` calls the entry and `node` runs it, again after each change of a source."""
@@ -63,6 +65,14 @@ class Server:
     """How long an instance may take to finish its requests after SIGTERM."""
     node_version: words.NodeVersion = ""
     """The version of Node that the server needs; empty takes what the machine has."""
+    requirements: words.Folder = ""
+    """The file that pins what a Python server needs, relative to the folder. Without it, the first
+    of uv.lock, poetry.lock, requirements.txt and pyproject.toml says it."""
+    extras: Annotated[tuple[words.PackageName, ...], pydantic.Field(max_length=20)] = ()
+    """Extras of a Python project that its server needs besides (uv.lock and poetry.lock)."""
+    groups: Annotated[tuple[words.PackageName, ...], pydantic.Field(max_length=20)] = ()
+    """Dependency groups of a Python project that its server needs besides (uv.lock and
+    poetry.lock)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,6 +163,16 @@ PYTHON_ENTRY = Shape(
     "shop.main:main",
 )
 
+PackageName = Annotated[
+    str,
+    Shape(
+        r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$",
+        "the name of an extra or of a dependency group",
+        "postgres",
+        100,
+    ),
+]
+
 SOURCE = Shape(
     rf"^{_PART}(?:/{_PART})*$",
     "a source file relative to the folder",

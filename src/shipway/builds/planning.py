@@ -13,8 +13,18 @@ INSTALL_SECONDS = 1800.0
 BUILD_SECONDS = 900.0
 EXPORT_SECONDS = 1800.0
 
-WHEELS_INPUTS = ("pyproject.toml", "uv.lock", "requirements*.txt", "constraints*.txt")
+WHEELS_INPUTS = (
+    "pyproject.toml",
+    "uv.lock",
+    "poetry.lock",
+    ".python-version",
+    "requirements*",
+    "constraints*.txt",
+)
 """What decides the dependencies of a Python server."""
+
+WORKSPACE_INPUTS = ("uv.lock", "**/pyproject.toml")
+"""What a lock file above the server's folder is read with: it names every part by its project."""
 
 
 def plan(
@@ -111,14 +121,24 @@ def _test(product: Product, name: str, test: Test) -> BuildStep:
 
 
 def _wheels(product: Product) -> Iterator[BuildStep]:
-    if product.server and product.server.kind == "python":
+    server = product.server
+    if server and server.kind == "python":
+        own = _below(server.folder, WHEELS_INPUTS)
+        # Nothing but the file that was named, wherever in the folder it is.
+        named = _below(server.folder, (server.requirements,)) if server.requirements else ()
+        around = WORKSPACE_INPUTS if server.folder != "." else ()
         yield BuildStep(
             name="server dependencies",
             kind=StepKind.WHEELS,
-            folder=product.server.folder,
-            inputs=_below(product.server.folder, WHEELS_INPUTS),
+            folder=server.folder,
+            inputs=_unique([*own, *named, *around]),
             network=True,
             timeout=INSTALL_SECONDS,
+            details={
+                "requirements": server.requirements,
+                "extras": " ".join(server.extras),
+                "groups": " ".join(server.groups),
+            },
         )
 
 
@@ -143,8 +163,18 @@ def _server(product: Product) -> Iterator[BuildStep]:
         needs=("server dependencies",) if python else _needs(product, server.folder),
         timeout=BUILD_SECONDS,
         produces=("server",),
-        details={"entry": server.entry, "output": server.output},
+        details={
+            "entry": server.entry,
+            "output": server.output,
+            **({"module": _module(server)} if python else {}),
+        },
     )
+
+
+def _module(server: Server) -> str:
+    """The module that ``python -m`` starts, if that is how the server is started."""
+    given = server.start[:3]
+    return given[2] if len(given) == 3 and given[:2] == ("python", "-m") else ""
 
 
 def _fixed(product: Product) -> Iterator[BuildStep]:

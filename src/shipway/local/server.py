@@ -50,19 +50,26 @@ def plan(root: pathlib.Path, server: Server, env: Mapping[str, str], *, shared: 
     if server.dev:
         return Start(argv=server.dev, folder=folder, sources=sources, reloads=True, env=env)
     if server.kind == "python":
-        module, _, function = server.entry.partition(":")
-        call = _CALL.format(module=module, function=function)
-        words = (python(root, folder), "-c", call)
+        words = (python(root, folder), *_python(server, env.get(server.port, "")))
         return Start(argv=words, folder=folder, sources=sources, env=env)
     if server.kind == "node":
         command_line = _node(root, folder, server.entry, shared=shared)
         return Start(argv=command_line, folder=folder, sources=sources, reloads=True, env=env)
     built = str(folder / server.output)
-    argv = tuple(word.replace("{server}", built) for word in server.start)
+    port = env.get(server.port, "")
+    argv = tuple(w.replace("{server}", built).replace("{port}", port) for w in server.start)
     # Its build may write anywhere, so only the end of the server leads to another start.
     return Start(
         argv=argv, folder=folder, sources=sources, reloads=True, before=server.run, env=env
     )
+
+
+def _python(server: Server, port: str) -> tuple[str, ...]:
+    """Return what the interpreter is told: the server's own command, or to call the entry."""
+    if server.start[:1] == ("python",):
+        return tuple(word.replace("{port}", port) for word in server.start[1:])
+    module, _, function = server.entry.partition(":")
+    return ("-c", _CALL.format(module=module, function=function))
 
 
 def around(root: pathlib.Path, folder: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -119,7 +119,7 @@ class Instances:
             Service(
                 owner=start.place.owner,
                 name=instance.service,
-                argv=unpacked.argv(start, release, folder),
+                argv=unpacked.argv(start, release, folder, instance.address.port),
                 env=env | {start.port_variable: str(instance.address.port)},
                 grace=start.drain_seconds,
             )

@@ -185,7 +185,7 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """An instance to be started. ``env`` is opened; ``argv`` may hold ``{server}``.
+    """An instance to be started. ``env`` is opened; ``argv`` may hold ``{server}`` and ``{port}``.
 
     An empty ``argv`` starts it as its kind (``python``, ``node``) is always started.
     """

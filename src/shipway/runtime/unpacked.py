@@ -68,13 +68,17 @@ class Prepared:
 
 def prepared(release: Release, *, path: str) -> Prepared:
     """Say how commands of the release are run: with its packages, in its database files."""
-    env = {"PATH": f"{{owner}}/{release.programs}:{path}"}
-    if release.kind == "python":
-        env["PYTHONPATH"] = f"{{owner}}/{release.site}"
+    env = _finding_packages(release, "{owner}", path)
     return Prepared(folder=release.folder, cwd=release.database, env=env)
 
 
-def argv(start: Start, release: Release, folder: pathlib.Path) -> tuple[str, ...]:
+def _finding_packages(release: Release, folder: str, path: str) -> dict[str, str]:
+    """Return the variables with which ``python`` finds the packages of a Python server."""
+    env = {"PATH": f"{folder}/{release.programs}:{path}"}
+    return env | ({"PYTHONPATH": f"{folder}/{release.site}"} if release.kind == "python" else {})
+
+
+def argv(start: Start, release: Release, folder: pathlib.Path, port: int) -> tuple[str, ...]:
     """Return the command that starts an instance. Raises `errors.Invalid` when there is none."""
     server = str(folder / release.server)
     known = {"python": (*PYTHON, "{server}"), "node": ("node", "{server}")}
@@ -84,7 +88,7 @@ def argv(start: Start, release: Release, folder: pathlib.Path) -> tuple[str, ...
             f"{start.app} does not say how its server is started.",
             fix='Set `start` in [server] of shipway.toml, such as ["{server}"].',
         )
-    return tuple(word.replace("{server}", server) for word in words)
+    return tuple(word.replace("{server}", server).replace("{port}", str(port)) for word in words)
 
 
 def environment(start: Start, release: Release, folder: pathlib.Path, path: str) -> dict[str, str]:
@@ -94,7 +98,8 @@ def environment(start: Start, release: Release, folder: pathlib.Path, path: str)
             *(f"{name} would change how the server's file unpacks itself" for name in taken),
             fix="Name it otherwise.",
         )
-    own = {"PATH": path, "LANG": "C.UTF-8", "HOME": str(folder), "HOST": "127.0.0.1"}
+    own = {"LANG": "C.UTF-8", "HOME": str(folder), "HOST": "127.0.0.1"}
+    own |= _finding_packages(release, str(folder), path)
     if start.kind == "python":
         own["SHIV_ROOT"] = str(folder / release.packages)
     return own | dict(start.env)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import pathlib
 import shutil
 import tempfile
@@ -11,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.fakes import toolbox
 
 from shipway import appfile
-from shipway.builds import model, planning, tools
+from shipway.builds import model, planning
 from shipway.builds.artifacts import Artifacts
 from shipway.builds.logs import Logs
 from shipway.builds.records import Runs
@@ -25,7 +25,6 @@ from shipway.kit import blobs, command, db, settings
 from shipway.runtime.drivers.local import LocalKeeper
 
 TINY = pathlib.Path(__file__).parents[2] / "apps" / "tiny"
-TOOLS = pathlib.Path("/var/tmp/shipway-test-tools")
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +34,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 async def tools_home() -> pathlib.Path:
-    """The tools, installed once for all test sessions on this machine."""
-    TOOLS.mkdir(exist_ok=True)
-    TOOLS.chmod(0o755)
-    with (TOOLS / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        await tools.install(TOOLS)
-    return TOOLS
+    """The tools, as SHIPWAY_HOME has them."""
+    return await toolbox.installed()
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import pathlib
 import shutil
@@ -19,24 +18,18 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import httpx2
 import psutil
 import pytest
+from tests.fakes import toolbox
 
-from shipway.builds import tools
 from shipway.kit import command
 
 ROOT = pathlib.Path(__file__).parents[3]
-TOOLS = pathlib.Path("/var/tmp/shipway-test-tools")
 MARK = "SHIPWAY_TEST_MARK"
 
 
 @pytest.fixture(scope="session")
 async def uv() -> pathlib.Path:
     """The folder with the program `uv`, installed once for all test sessions on this machine."""
-    TOOLS.mkdir(exist_ok=True)
-    TOOLS.chmod(0o755)
-    with (TOOLS / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        await tools.install(TOOLS)
-    return TOOLS / "tools" / "bin"
+    return await toolbox.installed() / "tools" / "bin"
 
 
 def free_port() -> int:

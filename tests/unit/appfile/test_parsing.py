@@ -138,8 +138,8 @@ domain = "Shop.example"
             "entri =",
             (
                 "line 13, server.entri: found an unknown key; expected one of dev, drain_seconds, entry, "
-                "folder, health, kind, node_version, output, port, ready_seconds, run, start. "
-                "Did you mean entry?"
+                "extras, folder, groups, health, kind, node_version, output, port, ready_seconds, "
+                "requirements, run, start. Did you mean entry?"
             ),
         ),
         (
@@ -224,6 +224,10 @@ def test_a_problem_says_where_and_what_and_how_to_mend_it(change: str, to: str, 
         ('[server]\nkind = "node"\nentry = "a.js"\nport = "PATH"', "server.port: found"),
         ('[server]\nkind = "node"\nentry = "a.js"\nport = "MY_PORT"\n[variables.MY_PORT]', "it is the port"),
         ('[server]\nkind = "command"\nrun = ["make"]\noutput = "s"\nstart = ["run"]', "the built file among"),
+        ('[server]\nkind = "python"', 'server.entry: found nothing; expected a value, since kind is "python"'),
+        ('[server]\nkind = "python"\nstart = ["gunicorn", "shop.wsgi"]', 'found "gunicorn"; expected "python", which finds'),
+        ('[server]\nkind = "python"\nentry = "a:b"\nextras = ["-x"]', "the name of an extra"),
+        ('[server]\nkind = "node"\nentry = "a.js"\nrequirements = "r.txt"', "Remove requirements, or change kind."),
         ("", "neither a server nor a client"),
     ],
 )  # fmt: skip

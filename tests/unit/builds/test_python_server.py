@@ -1,4 +1,4 @@
-"""What a Python server needs, read from what its folder holds."""
+"""What a Python server is made of, read from what its folder holds."""
 
 from __future__ import annotations
 
@@ -9,20 +9,7 @@ import pytest
 
 from shipway.builds.box import python_server
 from shipway.builds.box.program import StepFailed
-
-
-def test_requirements_are_taken_as_they_are(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "requirements.txt").write_text("psycopg==3.3.9\n")
-    assert not python_server._requirements(tmp_path, tmp_path / "out")
-    assert (tmp_path / "out").read_text() == "psycopg==3.3.9\n"
-
-
-def test_without_a_lock_the_project_says_what_it_needs(tmp_path: pathlib.Path) -> None:
-    project = '[project]\nname = "x"\ndependencies = ["psycopg[binary]>=3.3", "uvicorn"]\n'
-    (tmp_path / "pyproject.toml").write_text(project)
-    assert not python_server._requirements(tmp_path, tmp_path / "out")
-    assert (tmp_path / "out").read_text() == "psycopg[binary]>=3.3\nuvicorn\n"
-    assert python_server._builders(tmp_path) == []
+from shipway.builds.box.python_server import Begin
 
 
 def test_a_package_says_what_builds_it(tmp_path: pathlib.Path) -> None:
@@ -30,9 +17,11 @@ def test_a_package_says_what_builds_it(tmp_path: pathlib.Path) -> None:
     assert python_server._builders(tmp_path) == ["hatchling"]
 
 
-def test_a_folder_without_any_of_it_needs_nothing(tmp_path: pathlib.Path) -> None:
-    assert not python_server._requirements(tmp_path, tmp_path / "out")
-    assert (tmp_path / "out").read_text() == ""
+@pytest.mark.parametrize("managed", ["[tool.uv]\npackage", "[tool.poetry]\npackage-mode"])
+def test_a_project_that_is_no_package_is_not_built(tmp_path: pathlib.Path, managed: str) -> None:
+    text = f'{managed} = false\n[build-system]\nrequires = ["poetry-core"]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert python_server._builders(tmp_path) == []
 
 
 def test_a_broken_project_is_said_to_be_broken(tmp_path: pathlib.Path) -> None:
@@ -41,22 +30,68 @@ def test_a_broken_project_is_said_to_be_broken(tmp_path: pathlib.Path) -> None:
         python_server._builders(tmp_path)
 
 
-def test_modules_and_packages_are_served_and_nothing_else(tmp_path: pathlib.Path) -> None:
+def wheel(folder: pathlib.Path, *names: str) -> pathlib.Path:
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / "x-1-py3-none-any.whl", "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    return folder
+
+
+def own_files(tmp_path: pathlib.Path, *paths: str) -> list[str]:
     folder = tmp_path / "server"
-    for path in ("main.py", "app/__init__.py", "app/x.py", "tests/test_x.py", ".venv/x.py", "a.md"):
+    for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("")
-    site = python_server._own_modules(folder, tmp_path / "site")
-    found = sorted(str(p.relative_to(site)) for p in site.rglob("*.*"))
-    assert found == ["app/__init__.py", "app/x.py", "main.py"]
+    wheels = wheel(tmp_path / "wheels", "alembic/__init__.py", "six.py")
+    site = python_server._own_files(folder, wheels, tmp_path / "site")
+    return sorted(str(p.relative_to(site)) for p in site.rglob("*") if p.is_file())
 
 
-@pytest.mark.parametrize("entry", ["app:main", "app.server:main"])
-def test_the_entry_must_be_in_the_server(tmp_path: pathlib.Path, entry: str) -> None:
+def test_what_is_beside_the_modules_is_served_too(tmp_path: pathlib.Path) -> None:
+    found = own_files(
+        tmp_path, "main.py", "app/__init__.py", "templates/a.html", "app/static/a.css", "VERSION"
+    )
+    assert found == [
+        "VERSION",
+        "app/__init__.py",
+        "app/static/a.css",
+        "main.py",
+        "templates/a.html",
+    ]
+
+
+def test_tests_hidden_files_and_other_parts_are_not_served(tmp_path: pathlib.Path) -> None:
+    found = own_files(
+        tmp_path, "main.py", "tests/test_x.py", ".venv/x.py", "web/package.json", "web/app.js"
+    )
+    assert found == ["main.py"]
+
+
+def test_a_folder_of_migrations_does_not_hide_the_package_of_its_name(
+    tmp_path: pathlib.Path,
+) -> None:
+    assert own_files(tmp_path, "main.py", "alembic/env.py", "alembic/versions/1.py") == ["main.py"]
+
+
+@pytest.mark.parametrize("path", ["six.py", "alembic/__init__.py"])
+def test_two_modules_of_one_name_are_refused(tmp_path: pathlib.Path, path: str) -> None:
+    with pytest.raises(StepFailed, match="called like a package that the server needs: rename it"):
+        own_files(tmp_path, path)
+
+
+@pytest.mark.parametrize("module", ["app", "app.server"])
+def test_what_starts_the_server_must_be_in_it(tmp_path: pathlib.Path, module: str) -> None:
     server = tmp_path / "server.pyz"
     with zipfile.ZipFile(server, "w") as archive:
         archive.writestr("site-packages/app/__init__.py", "")
         archive.writestr("site-packages/app/server.py", "")
-    python_server._check_entry(server, entry)
+    python_server._check_begin(server, Begin(entry=f"{module}:main"))
+    python_server._check_begin(server, Begin(module=module))
+    python_server._check_begin(server, Begin(module="http.server"))
+    python_server._check_begin(server, Begin())
+    other = module.replace("app", "other")
     with pytest.raises(StepFailed, match="correct `entry`"):
-        python_server._check_entry(server, entry.replace("app", "other"))
+        python_server._check_begin(server, Begin(entry=f"{other}:main"))
+    with pytest.raises(StepFailed, match=f"no module {other}: add it to what the server needs"):
+        python_server._check_begin(server, Begin(module=other))

@@ -8,8 +8,10 @@ from shipway.appfile.model import Server
 from shipway.local import server
 
 
-def plan(root: pathlib.Path, part: Server, *, shared: bool = False) -> server.Start:
-    return server.plan(root, part, {}, shared=shared)
+def plan(
+    root: pathlib.Path, part: Server, env: Mapping[str, str] | None = None, *, shared: bool = False
+) -> server.Start:
+    return server.plan(root, part, env or {}, shared=shared)
 
 
 def package(folder: pathlib.Path, **scripts: str) -> None:
@@ -33,6 +35,17 @@ def test_a_python_server_is_called_by_the_interpreter_that_has_its_packages(
     assert start.argv[:2] == (python, "-c")
     assert "from shop.main import serve as main" in start.argv[2]
     assert not start.reloads
+
+
+def test_a_python_server_with_a_command_of_its_own_is_started_by_that(
+    tmp_path: pathlib.Path,
+) -> None:
+    start = plan(
+        tmp_path,
+        Server(kind="python", start=("python", "-m", "uvicorn", "shop:app", "--port", "{port}")),
+        env={"PORT": "5000"},
+    )
+    assert start.argv == ("python3", "-m", "uvicorn", "shop:app", "--port", "5000")
 
 
 def test_without_an_environment_it_is_the_interpreter_on_the_path(tmp_path: pathlib.Path) -> None:

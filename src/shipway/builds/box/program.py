@@ -95,7 +95,7 @@ def _start(
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise StepFailed(
-            f"`{argv[0]}` cannot be started in {_shown(cwd)}: {error.strerror}."
+            f"`{argv[0]}` cannot be started in {shown(cwd)}: {error.strerror}."
         ) from error
 
 
@@ -108,7 +108,7 @@ def _check(argv: Sequence[str], status: int) -> None:
 
 def _say(argv: Sequence[str], cwd: pathlib.Path) -> None:
     sys.stderr.flush()
-    say(f"[{_shown(cwd)}] $ {_line(argv)}")
+    say(f"[{shown(cwd)}] $ {_line(argv)}")
 
 
 def _line(argv: Sequence[str]) -> str:
@@ -117,6 +117,6 @@ def _line(argv: Sequence[str]) -> str:
     return words if len(words) <= LONGEST_COMMAND else f"{words[:LONGEST_COMMAND]}…"
 
 
-def _shown(cwd: pathlib.Path) -> str:
-    """Return a folder as the repository knows it."""
+def shown(cwd: pathlib.Path) -> str:
+    """Return a folder or file as the repository knows it."""
     return str(cwd).removeprefix("/box/src").strip("/") or "."

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import client, inputs, pack, postgres, program, python_server
+from . import client, inputs, pack, postgres, program, python_needs, python_server
 from .program import StepFailed
 
 BOX = pathlib.Path("/box")
@@ -78,7 +78,12 @@ def _test(spec: Spec, box: pathlib.Path, env: Mapping[str, str], *, spared: int)
 
 def wheels(spec: Spec, box: pathlib.Path) -> Outcome:
     folder = box / "src" / spec.folder
-    python_server.fetch(folder, box / "scratch")
+    choice = python_needs.Choice(
+        requirements=spec.details["requirements"],
+        extras=spec.details["extras"].split(),
+        groups=spec.details["groups"].split(),
+    )
+    python_server.fetch(folder, choice, box / "scratch")
     made = (folder / python_server.WHEELS).relative_to(box / "src")
     return Outcome(trees=[made.as_posix()])
 
@@ -86,7 +91,8 @@ def wheels(spec: Spec, box: pathlib.Path) -> Outcome:
 def python_server_(spec: Spec, box: pathlib.Path) -> Outcome:
     target = box / "out" / "server.pyz"
     folder = box / "src" / spec.folder
-    python_server.build(folder, spec.details["entry"], box / "scratch", target)
+    begin = python_server.Begin(entry=spec.details["entry"], module=spec.details["module"])
+    python_server.build(folder, begin, box / "scratch", target)
     return Outcome(artifacts={"server": target.name}, facts=python_server.facts())
 
 

@@ -23,7 +23,7 @@ _CONFIGURATION = (
 _PASSWD = b"root:x:0:0::/:/bin/false\nbuild:x:1000:1000::/tmp:/bin/sh\n"
 _GROUP = b"root:x:0:\nbuild:x:1000:\n"
 REGISTRY_VARIABLES = (
-    "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
+    "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
     "npm_config_registry", "NPM_CONFIG_REGISTRY", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX",
     "UV_NATIVE_TLS", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
     "https_proxy", "http_proxy", "no_proxy",
