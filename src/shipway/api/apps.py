@@ -59,6 +59,7 @@ async def remove(app: str, asker: Asker, on: On) -> wire.Said:
         raise errors.Refused(
             f"{app} has been deployed ({found[0]}); its instances and data would be left behind."
         )
+    await on.updates.records.remove(app)
     await on.apps.remove(app)
     await on.requests.end_runs(app, f"{asker.person} removed {app}.")
     await asyncio.to_thread(shutil.rmtree, on.sources.path(app), ignore_errors=True)

@@ -53,13 +53,17 @@ class Answers:
         self, choice: Choice, forms: Sequence[Form], expected: Expected | None, protocol: int
     ) -> Answer:
         """Return the answer of a choice. Raises `Malformed` when the client can take none."""
-        entry = choice.entry
-        key = (entry.id if entry else "", tuple(forms), expected, protocol)
+        entry, multipart = choice.entry, "multipart/mixed" in forms
+        key = (entry.id if entry else "", forms[0], multipart, expected, protocol)
         if (found := self._kept.get(key)) is None:
             found = self._made(choice, forms, expected, protocol)
-            if len(self._kept) < MOST_KEPT:
+            # An invented key must not fill the room of those that devices have.
+            if len(self._kept) < MOST_KEPT and self._is_ours(expected):
                 self._kept[key] = found
         return found
+
+    def _is_ours(self, expected: Expected | None) -> bool:
+        return expected is None or not expected.key or expected.key in self.board.chains
 
     def _made(
         self, choice: Choice, forms: Sequence[Form], expected: Expected | None, protocol: int

@@ -91,7 +91,12 @@ class Intake:
             data = b"" if bodiless else found.data[found.begin : found.end]
             await answer.whole(found.status, pairs, data)
             return
-        with await asyncio.to_thread(found.path.open, "rb") as file:
+        try:
+            file = await asyncio.to_thread(found.path.open, "rb")
+        except OSError:
+            await answer.say(503, assets.AWAY)
+            return
+        with file:
             await answer.start(found.status, pairs)
             await _send_bytes(file, found.begin, found.end, answer)
         await answer.end()

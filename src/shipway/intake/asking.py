@@ -24,6 +24,8 @@ FORMS: tuple[Form, ...] = ("multipart/mixed", "application/expo+json", "applicat
 LONGEST_RUNTIME = 255
 _CLIENT = re.compile(r"[\x20-\x7e]{1,64}")
 LONGEST_ERROR = 1024
+LONGEST = 1024
+"""Characters of a header that is parsed: what is kept of it must not fill the memory."""
 
 
 class Malformed(ValueError):
@@ -87,11 +89,13 @@ def _protocol(header: str) -> int:
     return int(found or 0)
 
 
-@functools.lru_cache(maxsize=4096)
 def failed_ids(header: str) -> tuple[str, ...]:
-    """Return the ids of a structured list of strings; a list that is malformed says nothing."""
-    if not header:
-        return ()
+    """Return the ids of a structured list of strings; one that is malformed says nothing."""
+    return _failed_ids(header) if 0 < len(header) <= LONGEST else ()
+
+
+@functools.lru_cache(maxsize=4096)
+def _failed_ids(header: str) -> tuple[str, ...]:
     try:
         found: Any = http_sf.parse(header.encode("latin-1"), tltype="list")
     except ValueError:
@@ -108,6 +112,7 @@ def expected(header: str) -> Expected | None:
     """
     if not header.strip():
         return None
+    _must_be_short("Expo-Expect-Signature", header)
     try:
         found: Any = http_sf.parse(header.encode("latin-1"), tltype="dictionary")
     except ValueError as error:
@@ -128,6 +133,7 @@ def forms(header: str, protocol: int) -> tuple[Form, ...]:
 
     Among equals multipart comes first, or last for version 0 of the protocol, which lacks it.
     """
+    _must_be_short("Accept", header)
     ranges = _weights(header) if header.strip() else {"*/*": 1.0}
     ours = FORMS if protocol else (*FORMS[1:], FORMS[0])
     weights = {form: _weight(form, ranges) for form in ours}
@@ -165,6 +171,7 @@ def encoding(header: str, there: tuple[str, ...]) -> str | None:
     """Return the content encoding to answer with: one of those that are there, by the server's
     preference among the client's favourites, "" for none. None when nothing is acceptable
     (RFC 9110, 12.5.3)."""
+    _must_be_short("Accept-Encoding", header)
     weights = _weights(header)
     rest = weights.get("*")
     best, favourite = 0.0, None
@@ -176,6 +183,11 @@ def encoding(header: str, there: tuple[str, ...]) -> str | None:
     if favourite is not None and (plain is None or best >= plain):
         return favourite
     return None if plain == 0 else ""
+
+
+def _must_be_short(name: str, header: str) -> None:
+    if len(header) > LONGEST:
+        raise Malformed(f"{name} has more than {LONGEST} characters.", 431)
 
 
 def _text(latin: str) -> str:

@@ -18,8 +18,14 @@ from shipway.updates import manifests
 from shipway.updates.board import Board, Patch
 from shipway.updates.files import ENCODINGS, Files
 
+AWAY = "This asset cannot be read at the moment."
+
 MOST_CACHED = 64 * 1024 * 1024
 """Bytes of files that stay in memory: what a push storm asks for again and again."""
+
+INERT = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+"""On every file: the ending in an address is the asker's choice, and files of all apps stand side
+by side. A browser that opens one as a page runs nothing of it in the name of the host."""
 
 _NAME = re.compile(r"([0-9a-f]{64})\.([a-z0-9]{1,16})")
 
@@ -64,7 +70,10 @@ class Shelf:
         return await self._whole(sha256, ending, headers)
 
     async def _whole(self, sha256: str, ending: str, headers: Mapping[str, str]) -> Sending:
-        there = await asyncio.to_thread(self._encodings, sha256)
+        try:
+            there = await asyncio.to_thread(self._encodings, sha256)
+        except OSError as error:
+            raise Malformed(AWAY, 503) from error
         if there is None:
             raise Malformed("There is no such asset.", 404)
         encoding = asking.encoding(headers.get("accept-encoding", ""), there)
@@ -79,7 +88,7 @@ class Shelf:
             "vary": "accept-encoding, a-im, expo-current-update-id"
             if of_launch
             else "accept-encoding",
-            "x-content-type-options": "nosniff",
+            **INERT,
         }
         if encoding:
             told["content-encoding"] = encoding
@@ -145,7 +154,7 @@ class Shelf:
             # The whole stands at the same address: no cache may mix them up.
             "cache-control": "private, no-store",
             "vary": "a-im, expo-current-update-id",
-            "x-content-type-options": "nosniff",
+            **INERT,
         }
         return Sending(
             status=226,
@@ -174,9 +183,10 @@ class Shelf:
                 return b"", size
             data = await asyncio.to_thread(path.read_bytes)
         except OSError as error:
-            raise Malformed("This asset cannot be read at the moment.", 503) from error
+            raise Malformed(AWAY, 503) from error
+        # Another request may have read it meanwhile.
+        self._bytes += len(data) - len(self._cached.get(path, b""))
         self._cached[path] = data
-        self._bytes += len(data)
         while self._bytes > MOST_CACHED:
             _, gone = self._cached.popitem(last=False)
             self._bytes -= len(gone)

@@ -29,7 +29,11 @@ class Boards:
         return self._found.get((app, channel))
 
     async def load(self) -> None:
-        """Read every board that has changed. One that cannot be read stays as it was."""
+        """Read every board that has changed. One that cannot be read stays as it was; an app
+        whose folder is gone was removed."""
+        for app in await asyncio.to_thread(self._removed):
+            _log.info("boards.removed", app=app)
+            self._found = {key: found for key, found in self._found.items() if key[0] != app}
         for path, stamp in await asyncio.to_thread(self._changed):
             try:
                 made = await asyncio.to_thread(board.read, path)
@@ -44,6 +48,14 @@ class Boards:
         while True:
             await asyncio.sleep(LOOK_AGAIN)
             await self.load()
+
+    def _removed(self) -> set[str]:
+        """Return the apps that have no folder any more. None when the disk is away."""
+        try:
+            there = {path.name for path in self._folder.iterdir()}
+        except OSError:
+            return set()
+        return {app for app, _ in self._found} - there
 
     def _changed(self) -> list[tuple[pathlib.Path, _Stamp]]:
         changed = []

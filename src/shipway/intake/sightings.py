@@ -19,12 +19,13 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
 from shipway.kit import log
-from shipway.updates.model import Asked
+from shipway.updates.model import MOST_FAILED, Asked
 
 FLUSH_SECONDS = 1.0
 MOST_WAITING = 200_000
 """Sightings beyond this are counted and dropped: a storm must not fill the memory."""
 MOST_FAILURES = 200_000
+"""Installations whose failures are remembered: those that failed last."""
 LONGEST_FILE = 8 * 1024 * 1024
 MOST_FILES = 32
 """Older files are removed: 256 MiB are enough for a worker that was away for long."""
@@ -36,7 +37,8 @@ ASKED, FETCHED = "a", "f"
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _SCRUBBED = (
-    (re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"), "<email>"),
+    # Begun nowhere but at the begin of a word, and never given back: no text takes long.
+    (re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++\.[\w.]+"), "<email>"),
     (re.compile(r"(?i)(bearer|token|password|secret|key)(\W{1,3})\S+"), r"\1\2<hidden>"),
     (re.compile(r"\?[^\s\"')]+"), "?<query>"),
     (re.compile(r"(?:/(?:var|data|users|home|private)/)\S*", re.IGNORECASE), "<path>"),
@@ -56,7 +58,9 @@ class Sightings:
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
         self._waiting: list[Sighting] = []
-        self._failures: OrderedDict[str, set[str]] = OrderedDict()
+        self._failures: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._failed: list[str] = []
+        self._failed_lines = 0
         self._dropped = 0
         self._salt = b""
         self._file: pathlib.Path | None = None
@@ -64,7 +68,7 @@ class Sightings:
     def asked(self, app: str, channel: str, asked: Asked, offered: str) -> None:
         """Remember a check for an update, and what was offered."""
         if asked.failed and asked.client:
-            self._remember(asked.client, asked.failed)
+            self._remember(self._hashed(asked.client), asked.failed)
         self._add(
             (ASKED, time.time(), app, channel, asked.platform, asked.runtime, asked.client,
              asked.current, asked.embedded, asked.failed, asked.error, offered, 0)
@@ -76,7 +80,7 @@ class Sightings:
 
     def failed(self, client: str) -> Collection[str]:
         """Return the updates that failed on an installation."""
-        return self._failures.get(client, NEVER)
+        return self._failures.get(self._hashed(client), NEVER) if self._failures else NEVER
 
     async def open(self) -> None:
         """Take up what an earlier process knew."""
@@ -89,16 +93,20 @@ class Sightings:
                 await asyncio.sleep(FLUSH_SECONDS)
                 await self.flush()
         finally:
-            self._write(self._waiting)
-            self._waiting = []
+            self._write(*self._taken())
 
     async def flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
         if self._dropped:
             _log.warning("sightings.dropped", count=self._dropped)
             self._dropped = 0
-        if waiting:
-            await asyncio.to_thread(self._write, waiting)
+        if self._waiting:
+            await asyncio.to_thread(self._write, *self._taken())
+
+    def _taken(self) -> tuple[list[Sighting], list[str]]:
+        """Take what waits to be written."""
+        waiting, self._waiting = self._waiting, []
+        failed, self._failed = self._failed, []
+        return waiting, failed
 
     def _add(self, sighting: Sighting) -> None:
         if len(self._waiting) >= MOST_WAITING:
@@ -107,9 +115,15 @@ class Sightings:
             self._waiting.append(sighting)
 
     def _remember(self, client: str, failed: Iterable[str]) -> None:
-        known = self._failures.setdefault(client, set())
-        known.update(failed)
+        """Remember failures; those that are new wait to be written. A client repeats itself at
+        each check."""
+        known = self._failures.get(client, ())
+        both = tuple(dict.fromkeys((*known, *failed)))[-MOST_FAILED:]
+        if both == known:
+            return
+        self._failures[client] = both
         self._failures.move_to_end(client)
+        self._failed.append(_failed_line(client, both))
         while len(self._failures) > MOST_FAILURES:
             self._failures.popitem(last=False)
 
@@ -117,31 +131,45 @@ class Sightings:
         self._folder.mkdir(parents=True, exist_ok=True)
         salt = self._folder.parent / "salt"
         if not salt.exists():
-            salt.touch(mode=0o600)
-            salt.write_bytes(secrets.token_bytes(16))
+            _replace(salt, secrets.token_bytes(16))
         self._salt = salt.read_bytes()
+        self._recall()
+
+    def _recall(self) -> None:
+        """Take up the failures on record, and write them anew: the last line of each device."""
         with contextlib.suppress(OSError), self._failures_file.open() as file:
             for line in file:
                 with contextlib.suppress(ValueError):
                     client, *failed = json.loads(line)
                     self._remember(client, failed)
+        self._failed = [_failed_line(client, failed) for client, failed in self._failures.items()]
+        _replace(self._failures_file, "".join(self._failed).encode())
+        self._failed_lines, self._failed = len(self._failed), []
 
     @property
     def _failures_file(self) -> pathlib.Path:
         return self._folder.parent / "failed.ndjson"
 
-    def _write(self, sightings: list[Sighting]) -> None:
+    def _write(self, sightings: list[Sighting], failed: list[str]) -> None:
         """A disk that is full or away loses sightings; it does not stop the serving."""
         try:
             lines = "".join(f"{self._line(one)}\n" for one in sightings)
             with self._current().open("a") as file:
                 file.write(lines)
-            failures = [[one[6], *one[9]] for one in sightings if one[9] and one[6]]
-            if failures:
-                with self._failures_file.open("a") as file:
-                    file.write("".join(f"{json.dumps(one)}\n" for one in failures))
+            self._write_failures(failed)
         except OSError as error:
             _log.warning("sightings.lost", count=len(sightings), why=str(error))
+
+    def _write_failures(self, failed: list[str]) -> None:
+        """Append what is new; a file that has become long begins again with its newer half."""
+        self._failed_lines += len(failed)
+        if failed:
+            with self._failures_file.open("a") as file:
+                file.write("".join(failed))
+        if self._failed_lines > 2 * MOST_FAILURES:
+            newer = self._failures_file.read_bytes().splitlines(keepends=True)[-MOST_FAILURES:]
+            _replace(self._failures_file, b"".join(newer))
+            self._failed_lines = len(newer)
 
     def _line(self, sighting: Sighting) -> str:
         kind, at, app, channel, platform, runtime, client, *rest = sighting
@@ -170,6 +198,18 @@ def scrubbed(text: str) -> str:
     for pattern, instead in _SCRUBBED:
         text = pattern.sub(instead, text)
     return "".join(c if c.isprintable() else " " for c in text)[:LONGEST_TEXT]
+
+
+def _failed_line(client: str, failed: Iterable[str]) -> str:
+    return f"{json.dumps([client, *failed])}\n"
+
+
+def _replace(path: pathlib.Path, data: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.touch(mode=0o600)
+    draft.write_bytes(data)
+    draft.replace(path)
 
 
 def _size(path: pathlib.Path) -> int:

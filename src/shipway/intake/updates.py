@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 
 from shipway.intake import answering, asking, assets
@@ -69,11 +70,11 @@ class Updates:
             return refusal(error)
 
     def _manifest(self, app: str, default: str, headers: Mapping[str, str]) -> answering.Answer:
-        channel = headers.get("expo-channel-name", "").strip() or default
+        channel = _channel(headers, default)
         answers = self._boards.get(app, channel)
         if answers is None:
             raise Malformed("There is no such channel.", 404)
-        asked = asking.asked(headers)
+        asked = _of_ours(asking.asked(headers), answers)
         forms = asking.forms(headers.get("accept", ""), asked.protocol)
         if not forms:
             raise Malformed(f"Accept one of {', '.join(asking.FORMS)}.", 406)
@@ -92,15 +93,28 @@ class Updates:
         return model.choose(line, asked, failed=self._sightings.failed(asked.client))
 
     async def _asset(
-        self, name: str, app: str, channel: str, headers: Mapping[str, str]
+        self, name: str, app: str, default: str, headers: Mapping[str, str]
     ) -> answering.Answer | assets.Sending:
-        answers = self._boards.get(app, channel)
+        answers = self._boards.get(app, _channel(headers, default))
         found = await self._files.find(name, headers, answers.board if answers else None)
         requested = asking.update_id(headers, "expo-requested-update-id")
         if requested and found.of_launch and found.status in {200, 226}:
             client = asking.client(headers)
             self._sightings.fetched(app, client, requested, found.base, found.saved)
         return found
+
+
+def _channel(headers: Mapping[str, str], default: str) -> str:
+    return headers.get("expo-channel-name", "").strip() or default
+
+
+def _of_ours(asked: model.Asked, answers: Answers) -> model.Asked:
+    """Leave out failures of updates that nobody was ever offered: whoever invents some would
+    have them remembered."""
+    if not asked.failed:
+        return asked
+    known = answers.board.launches
+    return dataclasses.replace(asked, failed=tuple(one for one in asked.failed if one in known))
 
 
 def refusal(error: Malformed) -> answering.Answer:

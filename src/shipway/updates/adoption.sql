@@ -9,24 +9,28 @@ on conflict (file) do update set bytes = excluded.bytes;
 delete from updates.consumed where not file = any(%(files)s);
 
 -- put_devices --
+-- Those of channels that there are: an app may be gone.
 insert into updates.devices
     (app, client, channel, platform, runtime, current, embedded, first_at, last_at)
-select app, client, channel, platform, runtime, current, embedded, at, at
+select seen.app, client, channel, platform, runtime, current, embedded, at, at
   from jsonb_to_recordset(%(rows)s) as seen (
        app text, client text, channel text, platform text, runtime text, current text,
        embedded text, at timestamptz)
+  join updates.channels c on c.app = seen.app and c.name = seen.channel
 on conflict (app, client) do update
    set channel = excluded.channel, platform = excluded.platform, runtime = excluded.runtime,
        current = excluded.current, embedded = excluded.embedded, last_at = excluded.last_at
  where excluded.last_at >= devices.last_at;
 
 -- put_exposures --
+-- To updates that there are: requests may name any.
 insert into updates.exposures
     (app, update_id, client, offered, downloaded, launched, failed, error)
-select app, update_id, client, offered, downloaded, launched, failed, coalesce(error, '')
+select seen.app, update_id, client, offered, downloaded, launched, failed, coalesce(error, '')
   from jsonb_to_recordset(%(rows)s) as seen (
        app text, update_id text, client text, offered timestamptz, downloaded timestamptz,
        launched timestamptz, failed timestamptz, error text)
+  join updates.entries e on e.id = seen.update_id and e.app = seen.app
 on conflict (app, update_id, client) do update
    set offered = coalesce(exposures.offered, excluded.offered),
        downloaded = coalesce(exposures.downloaded, excluded.downloaded),

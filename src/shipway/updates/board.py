@@ -10,8 +10,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -83,6 +84,13 @@ def write(folder: pathlib.Path, board: Board) -> bool:
     draft.chmod(0o644)
     draft.replace(target)
     return True
+
+
+def keep_only(folder: pathlib.Path, apps: Collection[str]) -> None:
+    """Remove the boards of all other apps."""
+    for place in folder.glob("*/"):
+        if place.name not in apps:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def read(path: pathlib.Path) -> Board:

@@ -39,9 +39,12 @@ class Boards:
                 await asyncio.to_thread(board.write, self._folder, made)
 
     async def refresh_all(self) -> None:
-        """Put everything in force: a publish may have been killed just before it would have."""
-        for app in dict.fromkeys(app for app, _ in await self._records.all_channels()):
+        """Put everything in force: a publish may have been killed just before it would have,
+        and an app may have been removed."""
+        apps = dict.fromkeys(app for app, _ in await self._records.all_channels())
+        for app in apps:
             await self.refresh(app)
+        await asyncio.to_thread(board.keep_only, self._folder, apps)
 
     async def _board(self, channel: Channel) -> Board:
         offers = await self._records.offered(

@@ -48,11 +48,16 @@ class Changes:
         if not 0 <= per_mille <= model.WHOLE:
             raise errors.Invalid(f"A share is 0 to {model.WHOLE} per mille, not {per_mille}.")
         found = await self._records.group(group)
+        if found.state == "reverted":
+            raise errors.Refused(
+                f"{found.id} was taken back",
+                fix="`shipway update publish` publishes its release again, under a new id.",
+            )
         if found.state == "paused":
             raise errors.Refused(
                 f"The rollout of {found.id} is paused", fix=f"`shipway update resume {found.id}`"
             )
-        if per_mille < found.per_mille and found.state != "reverted":
+        if per_mille < found.per_mille:
             raise errors.Refused(
                 f"{found.id} has reached {found.per_mille / 10:g} % already,"
                 " and nobody is moved back by a smaller share",

@@ -101,6 +101,7 @@ class Keys:
                 "This machine has no command that signs",
                 fix="Its owner sets `update_signer` in settings.toml.",
             )
+        _check_id(id)
         signing.check_certificate(certificate, now=self._now())
         await self._sign_outside(id, certificate, b"shipway")
         await self._add(app, id, certificate, chain, None)
@@ -156,10 +157,15 @@ class Keys:
         chain: str,
         sealed: bytes | None,
     ) -> None:
-        if not _ID.fullmatch(id):
-            raise errors.Invalid(f"{id[:100]!r} cannot be the id of a key.")
+        _check_id(id)
         added = await self._db.run(
             _SQL["add_key"], app=app, id=id, certificate=certificate, chain=chain, sealed=sealed
         )
         if not added:
             raise errors.Conflict(f"{app} has a key {id} already.", fix="Give it another id.")
+
+
+def _check_id(id: str) -> None:  # noqa: A002 -- the key's own
+    """Raise `errors.Invalid`: it becomes an argument of the command that signs."""
+    if not _ID.fullmatch(id):
+        raise errors.Invalid(f"{id[:100]!r} cannot be the id of a key.")

@@ -31,6 +31,19 @@ returning *;
 -- store_builds --
 select * from updates.store_builds where app = %(app)s order by created desc, id desc;
 
+-- remove_app --
+-- One statement: entries and groups refer to groups.
+with entries as (delete from updates.entries where app = %(app)s),
+     keys as (delete from updates.keys where app = %(app)s),
+     fingerprints as (delete from updates.fingerprints where app = %(app)s),
+     builds as (delete from updates.store_builds where app = %(app)s),
+     channels as (delete from updates.channels where app = %(app)s),
+     patches as (delete from updates.patches where app = %(app)s),
+     devices as (delete from updates.devices where app = %(app)s),
+     exposures as (delete from updates.exposures where app = %(app)s),
+     changes as (delete from updates.changes where app = %(app)s)
+delete from updates.groups where app = %(app)s;
+
 -- lock_branch --
 -- One change of a branch at a time.
 select pg_advisory_xact_lock(hashtextextended('updates ' || %(app)s || '/' || %(branch)s, 0));

@@ -104,6 +104,11 @@ class Records:
         """Keep others from changing a branch until the transaction ends."""
         await self._db.rows(_SQL["lock_branch"], app=app, branch=branch)
 
+    async def remove(self, app: str) -> None:
+        """Remove all that is on record of an app. Its boards go when the worker looks at them
+        next, and its files as garbage. May be repeated."""
+        await self._db.run(_SQL["remove_app"], app=app)
+
     async def channel(self, app: str, name: str) -> Channel:
         """Return a channel, which is made when it is asked for first."""
         await self._db.run(_SQL["make_channel"], app=app, name=name, branch=name)

@@ -103,6 +103,7 @@ async def test_a_picture_is_not_compressed_again(shelf: Shelf) -> None:
     ("it is kept for ever", "Expo Updates 1", "cache-control", FOR_EVER),
     ("its type is the manifest's", "Expo Updates 1", "content-type", "application/javascript"),
     ("no type is guessed", "Shipway", "x-content-type-options", "nosniff"),
+    ("a browser runs nothing of it", "Shipway", "content-security-policy", "sandbox"),
     ("parts of it may be asked for", "RFC 9110, 14.3", "accept-ranges", "bytes"),
 )
 async def test_of_a_bundle(shelf: Shelf, name: str, value: str) -> None:

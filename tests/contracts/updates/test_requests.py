@@ -178,6 +178,25 @@ async def test_a_header_that_comes_twice_breaks_nothing(
 
 
 @each(
+    "name value",
+    ("Accept", SHIPWAY, "accept", "text/html, " * 200),
+    ("Expo-Expect-Signature", SHIPWAY, "expo_expect_signature", "sig, " * 500),
+)
+async def test_a_header_of_thousands_of_characters_is_not_parsed(
+    shelf: Shelf, name: str, value: str
+) -> None:
+    assert (await shelf.offering.ask(**{name: value})).status == 431
+
+
+async def test_a_failure_of_what_nobody_was_offered_is_not_remembered(shelf: Shelf) -> None:
+    """Else whoever invents updates and installations fills the memory."""
+    app, client = shelf.offering, str(uuid.uuid4())
+    invented = structured.string_list([str(uuid.uuid4()) for _ in range(5)])
+    await app.ask(eas_client_id=client, expo_recent_failed_update_ids=invented)
+    assert not app.world.shipway.sightings.failed(client)
+
+
+@each(
     "method status",
     ("HEAD has the headers of GET", "RFC 9110, 9.3.2", "HEAD", 200),
     ("POST is not allowed", "RFC 9110, 15.5.6", "POST", 405),

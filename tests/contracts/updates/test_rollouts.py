@@ -153,6 +153,14 @@ async def test_a_reverted_rollout_takes_the_update_back_from_those_who_have_it(a
         assert phone.start().id == await app.id_of(again)
 
 
+async def test_what_was_taken_back_is_rolled_out_no_further(app: App) -> None:
+    await app.publish()
+    group = await app.publish("two", per_mille=100)
+    await app.roll_back()
+    with pytest.raises(errors.Refused, match="was taken back"):
+        await app.share(group, 500)
+
+
 async def test_two_rollouts_at_once_each_keep_their_own(app: App) -> None:
     await app.publish()
     first = await app.publish("two", per_mille=400)

@@ -131,8 +131,52 @@ async def test_devices_are_counted_and_survive_a_restart(
     assert told.running == 1
     (failure,) = await office.adoption.failures(group.id)
     assert failure.error == "no such module, says <email>"
-    files = pathlib.Path(shipway.home, "owners", "intake", "updates", "sightings").glob("*")
-    assert not any(one in path.read_text() for path in files), "ids are hashed"
+    files = list(pathlib.Path(shipway.home, "owners", "intake", "updates").rglob("*.ndjson"))
+    assert len(files) == 2
+    assert not any(two in path.read_text() for path in files), "ids are hashed"
+
+
+async def test_what_nobody_published_is_not_counted(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    """Whoever invents updates must not fill the database."""
+    await shipway.publish()
+    for _ in range(3):
+        await poll(shipway, str(uuid.uuid4()), expo_current_update_id=str(uuid.uuid4()))
+    await shipway.sightings.flush()
+    await office.adoption.read()
+    exposed = await shipway.database.rows("select distinct update_id from updates.exposures")
+    assert len(exposed) == 1, "what they were offered"
+
+
+async def test_an_app_that_is_removed_takes_its_updates_with_it(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    first = await shipway.publish()
+    await shipway.publish(code=b"2", channel="staging")
+    await shipway.roll_back()
+    await shipway.register_build()
+    device = str(uuid.uuid4())
+    assert await poll(shipway, device) == 200
+
+    await office.records.remove(APP)
+    await office.keep_house()
+    await shipway.settle()
+
+    assert await poll(shipway, device) == 404
+    assert not (shipway.home / "updates" / "boards" / APP).exists()
+    await shipway.sightings.flush()
+    assert await office.adoption.read() == 1, "what was seen of it before"
+    tables = await shipway.database.rows(
+        "select table_name as name from information_schema.columns"
+        " where table_schema = 'updates' and column_name = 'app'"
+    )
+    for table in tables:
+        left = await shipway.database.rows(f'select app from updates."{table["name"]}"')
+        assert left == [], table["name"]
+    again = await shipway.publish(code=b"1")
+    assert again.id != first.id
+    assert await poll(shipway, device) == 200
 
 
 async def test_a_rollout_that_fails_on_devices_is_halted(
