@@ -43,7 +43,7 @@ class Api:
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         what = f"{request.method} {request.url.path}"
-        body = json.loads(request.content) if request.content else dict(request.url.params)
+        body = _body(request)
         self.asked.append((what, body))
         self.tokens.append(request.headers["authorization"].removeprefix("Bearer "))
         reply = self.replies.get(what, errors.NotFound(f"There is no {what}."))
@@ -54,3 +54,12 @@ class Api:
             problem = problems.problem_of(reply)
             return httpx2.Response(problem.status, text=problem.model_dump_json())
         return httpx2.Response(200, text=reply.model_dump_json())
+
+
+def _body(request: httpx2.Request) -> Mapping[str, Any]:
+    if request.headers.get("content-type") == "application/octet-stream":
+        return {"bytes": len(request.content)}
+    found: Mapping[str, Any] = (
+        json.loads(request.content) if request.content else dict(request.url.params)
+    )
+    return found

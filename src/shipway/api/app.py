@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shipway.api import (
     apps,
+    bundles,
     environments,
     git,
     notifications,
@@ -31,7 +32,8 @@ from shipway.workflows.front import ApiPlatform
 
 LARGEST_REQUEST = 1024 * 1024
 LARGEST_FACTS = 16 * 1024 * 1024
-"""Bytes of a JSON request, and of what a hook tells; a git push is bounded by git."""
+"""Bytes of a JSON request, and of what a hook tells; a git push is bounded by git, and a bundle
+where it is taken in."""
 
 _log = log.get("api")
 
@@ -63,6 +65,7 @@ def create(platform: ApiPlatform) -> fastapi.FastAPI:
         notifications,
         pushes,
         updates,
+        bundles,
     ):
         app.include_router(context.router)
     app.include_router(status.open_router)
@@ -90,6 +93,9 @@ class Bounded:
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             error = errors.Invalid("A zero byte is in the address.")
             await refusing.answer(error)(scope, receive, send)
+            return
+        if bundles.takes(scope):
+            await self._app(scope, receive, send)
             return
         size = 0
         most = LARGEST_FACTS if scope["path"].startswith("/internal/") else LARGEST_REQUEST

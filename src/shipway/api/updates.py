@@ -179,7 +179,12 @@ async def register(
 
 
 async def _embedded(app: str, body: updates_wire.RegisterBuild, on: ApiPlatform) -> str:
-    """Return the SHA-256 of the bundle in a build: that of the release that it was made of."""
+    """Return the SHA-256 of the bundle in a build: what was handed in, or that of the release
+    that it was made of."""
+    if body.bundle:
+        if not await asyncio.to_thread(on.updates.inbox.has, body.bundle):
+            raise errors.NotFound(f"Nobody has handed in a bundle {body.bundle[:12]}.")
+        return body.bundle
     if not body.release:
         return ""
     release = await on.releases.get(body.release, app=app)

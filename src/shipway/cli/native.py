@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import pathlib
 from typing import Literal
 
 import click
 
-from shipway.cli import options, output
+from shipway.cli import native_build, options, output
+from shipway.cli.native_build import Embedded
 from shipway.cli.session import Session, verb
 from shipway.client import updates_wire
 from shipway.kit import errors
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 
 
 @click.group()
@@ -39,19 +42,18 @@ async def builds(session: Session, app: str | None, *, as_json: bool) -> None:
 
 
 @options.examples(
-    "shipway client register-build ios 1.4.0 --runtime 316a2317… --manifest app.manifest"
+    "shipway client register-build ios 1.4.0 --build Aios.ipa",
+    "shipway client register-build android 1.4.0 --runtime 316a2317… --manifest app.manifest",
 )
 @client.command("register-build")
 @click.argument("platform", type=click.Choice(["ios", "android"]))
 @click.argument("version")
-@click.option("--runtime", required=True, help="Its runtime version.")
+@click.option("--build", type=FILE, help="The .ipa, .apk or .aab: the rest is read from it.")
+@click.option("--runtime", default="", help="Its runtime version, where the build does not say.")
 @click.option("--fingerprint", default="", help="Its native fingerprint; else the runtime version.")
-@click.option(
-    "--manifest",
-    type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
-    help="The app.manifest in the build: the id and time of its embedded update.",
-)
-@click.option("--release", default="", help="The release whose export is embedded.")
+@click.option("--manifest", type=FILE, help="Its app.manifest: id and time of the embedded update.")
+@click.option("--bundle", type=FILE, help="Its embedded bundle, as a base for patches.")
+@click.option("--release", default="", help="The release whose export is embedded: that bundle.")
 @options.app
 @options.as_json
 @verb
@@ -59,37 +61,55 @@ async def register_build(
     session: Session,
     platform: Literal["ios", "android"],
     version: str,
+    build: pathlib.Path | None,
     runtime: str,
     fingerprint: str,
     manifest: pathlib.Path | None,
+    bundle: pathlib.Path | None,
     release: str,
     app: str | None,
     *,
     as_json: bool,
 ) -> None:
     """Record a build that users have or will have. Updates are judged by it from now on."""
-    embedded, committed = _embedded(manifest) if manifest else ("", 0)
-    body = updates_wire.RegisterBuild(
-        platform=platform,
-        version=version,
-        runtime=runtime,
-        fingerprint=fingerprint,
-        embedded=embedded,
-        committed=committed,
-        release=release,
-    )
+    found = _found(platform, build, manifest, bundle)
+    runtime = runtime or found.runtime
+    if not runtime:
+        raise errors.Invalid("The runtime version of the build is not known.", fix="--runtime")
+    name = session.app(app)
     async with session.client() as api:
-        made = await api.register_build(session.app(app), body)
+        body = updates_wire.RegisterBuild(
+            platform=platform,
+            version=version,
+            runtime=runtime,
+            fingerprint=fingerprint,
+            embedded=found.id,
+            committed=found.committed,
+            release=release,
+            bundle=await api.hand_in_bundle(name, found.bundle) if found.bundle else "",
+        )
+        made = await api.register_build(name, body)
     if as_json:
         session.out.json(made)
-    else:
-        session.out.say(f"{made.platform} {made.version} is registered as {made.id}.", "green")
+        return
+    session.out.say(f"{made.platform} {made.version} is registered as {made.id}.", "green")
+    if not (found.bundle or release):
+        session.out.say("Its first update is downloaded whole: its bundle was not handed in.")
 
 
-def _embedded(manifest: pathlib.Path) -> tuple[str, int]:
-    """Return the id and the time (ms) in an app.manifest. Raises `errors.Invalid`."""
-    try:
-        found = json.loads(manifest.read_text())
-        return str(found["id"]), int(found["commitTime"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise errors.Invalid(f"{manifest} is no app.manifest: {error}") from error
+def _found(
+    platform: str,
+    build: pathlib.Path | None,
+    manifest: pathlib.Path | None,
+    bundle: pathlib.Path | None,
+) -> Embedded:
+    """Return what is known of the embedded update; single files win over what the build says."""
+    found = native_build.read(build, platform) if build else Embedded()
+    if manifest:
+        name, committed = native_build.manifest(manifest.read_bytes(), str(manifest))
+        found = dataclasses.replace(found, id=name, committed=committed)
+    if bundle:
+        found = dataclasses.replace(found, bundle=bundle.read_bytes())
+    if found.bundle and not found.id:
+        raise errors.Invalid("The id of the embedded update is not known.", fix="--manifest")
+    return found

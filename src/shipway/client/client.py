@@ -303,6 +303,20 @@ class Client(UpdateCalls):
             return answer.model_validate_json(response.content)
         raise problems.error_of(response.status_code, response.text)
 
+    async def _put(self, path: str, data: bytes) -> None:
+        """Send bytes to where their digest names them, so that sending them again is safe."""
+        headers = {"content-type": "application/octet-stream"}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = await self._http.put(path, headers=headers, content=data)
+                break
+            except httpx2.TransportError as error:
+                if attempt == ATTEMPTS:
+                    raise self._unavailable(error) from error
+                await asyncio.sleep(0.2 * attempt)
+        if not response.is_success:
+            raise problems.error_of(response.status_code, response.text)
+
     async def _send(
         self, method: str, path: str, headers: dict[str, str], content: dict[str, str] | None
     ) -> httpx2.Response:

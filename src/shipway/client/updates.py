@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import hashlib
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -25,6 +26,9 @@ class UpdateCalls(abc.ABC):
         path: str,
         body: pydantic.BaseModel | dict[str, str] | None = None,
     ) -> Answer: ...
+
+    @abc.abstractmethod
+    async def _put(self, path: str, data: bytes) -> None: ...
 
     async def updates(
         self, app: str, *, environment: str = "", limit: int = 20, after: str = ""
@@ -62,6 +66,12 @@ class UpdateCalls(abc.ABC):
     async def store_builds(self, app: str) -> wire.Page[updates_wire.StoreBuild]:
         path = _path(app, "store-builds")
         return await self._ask(wire.Page[updates_wire.StoreBuild], "GET", path)
+
+    async def hand_in_bundle(self, app: str, bundle: bytes) -> str:
+        """Hand in the bundle of a native build. Returns its SHA-256. May be repeated."""
+        name = hashlib.sha256(bundle).hexdigest()
+        await self._put(_path(app, "embedded-bundles", name), bundle)
+        return name
 
     async def register_build(
         self, app: str, body: updates_wire.RegisterBuild

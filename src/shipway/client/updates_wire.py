@@ -160,6 +160,8 @@ class RegisterBuild(Request):
     committed: Annotated[int, pydantic.Field(ge=0, lt=2**53)] = 0
     release: Text = ""
     """The release whose export is embedded, as a base for patches."""
+    bundle: Annotated[str, pydantic.StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """The SHA-256 of the embedded bundle, which was handed in before."""
 
 
 class StoreBuild(Answer):

@@ -13,6 +13,7 @@ from shipway.updates.boards import Boards
 from shipway.updates.changing import Changes
 from shipway.updates.files import Files
 from shipway.updates.garbage import Garbage
+from shipway.updates.inbox import Inbox
 from shipway.updates.keys import Keys
 from shipway.updates.patching import Patcher, Patches
 from shipway.updates.publishing import Publisher
@@ -37,6 +38,7 @@ class Office:
     patcher: Patcher
     adoption: Adoption
     garbage: Garbage
+    inbox: Inbox
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class Office:
             patcher=Patcher(files),
             adoption=Adoption(database, sightings, now=now),
             garbage=Garbage(database, files, now=now),
+            inbox=Inbox(home / "updates" / "inbox", files),
         )
 
     async def keep_house(self) -> None:
@@ -84,6 +87,7 @@ class Office:
 
     async def make_patches(self) -> int:
         """Make patches to what each channel offers first. Returns how many are offered now."""
+        await self.inbox.take_up()
         made = 0
         for app, channel in await self.records.all_channels():
             for pair in await self.patches.wanted(app, channel, most=MOST_PATCHES):

@@ -5,17 +5,20 @@ select base, target, file, size, full_size from updates.patches
  limit 200;
 
 -- patches --
-select base, target, offered, file, size, full_size, hits, sentence from updates.patches
+select base, target, offered, file, size, full_size, hits, sentence, again is not null as again
+  from updates.patches
  where app = %(app)s
  order by made desc, base, target;
 
 -- keep_patch --
-insert into updates.patches (app, base, target, file, size, full_size, offered, sentence)
+insert into updates.patches (app, base, target, file, size, full_size, offered, sentence, again)
 values (%(app)s, %(base)s, %(target)s, %(file)s, %(size)s, %(full_size)s, %(offered)s,
-        %(sentence)s)
+        %(sentence)s, now() + %(wait)s::interval)
 on conflict (app, base, target) do update
    set file = excluded.file, size = excluded.size, full_size = excluded.full_size,
-       offered = excluded.offered, sentence = excluded.sentence, made = now();
+       offered = excluded.offered, sentence = excluded.sentence, made = now(),
+       tries = patches.tries + 1,
+       again = case when patches.tries + 1 < %(tries)s then excluded.again end;
 
 -- wanted_patches --
 with newest as (
@@ -51,6 +54,7 @@ with newest as (
 )
 select base, target from candidates c
  where not exists (select 1 from updates.patches p
-                    where p.app = %(app)s and p.base = c.base and p.target = c.target)
+                    where p.app = %(app)s and p.base = c.base and p.target = c.target
+                      and (p.again is null or p.again > now()))
  order by devices desc, target, base
  limit %(most)s;

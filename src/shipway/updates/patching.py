@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hashlib
 import pathlib
 import sys
@@ -20,6 +21,10 @@ WORTH_IT = 0.6
 MOST_CPU_SECONDS = 60
 LONGEST_SECONDS = 300.0
 """A busy machine takes longer for the same work."""
+TRIES = 3
+AGAIN = datetime.timedelta(hours=1)
+"""What a busy machine or a missing file kept from being made is tried again, so often and so much
+later."""
 LARGEST_BUNDLE = 48 * 1024 * 1024
 """bsdiff takes some 20 bytes of memory for each byte of the older bundle."""
 MOST_MEMORY = 2 * 1024**3
@@ -40,7 +45,8 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What came of a pair: a patch that is offered, or a sentence why there is none."""
+    """What came of a pair: a patch that is offered, or a sentence why there is none. ``again``
+    says that another try may give one."""
 
     base: str
     target: str
@@ -50,6 +56,7 @@ class Made:
     full_size: int
     hits: int
     sentence: str
+    again: bool = False
 
 
 class Patches:
@@ -67,7 +74,7 @@ class Patches:
         return [Made(**row) for row in await self._db.rows(_SQL["patches"], app=app)]
 
     async def wanted(self, app: str, branch: str, *, most: int) -> Sequence[Pair]:
-        """Return the pairs that were not tried yet: to what each line offers first, from what
+        """Return the pairs that were not tried yet, or are due again: to what each line offers first, from what
         most devices run, from what it offered before, and from what store builds came with."""
         rows = await self._db.rows(_SQL["wanted_patches"], app=app, branch=branch, most=most)
         return [Pair(**row) for row in rows]
@@ -83,6 +90,8 @@ class Patches:
             full_size=made.full_size,
             offered=made.offered,
             sentence=made.sentence,
+            wait=AGAIN if made.again else None,
+            tries=TRIES,
         )
 
 
@@ -96,7 +105,7 @@ class Patcher:
         """Make the patch of a pair, prove it and keep it. Says why when there is none."""
         base, target = self._files.path(pair.base), self._files.path(pair.target)
         if not base.exists() or not target.exists():
-            return _none(pair, 0, "One of the bundles is not kept any more.")
+            return _none(pair, 0, "One of the bundles is not there.", again=True)
         full = self._smallest(pair.target)
         if max(base.stat().st_size, target.stat().st_size) > LARGEST_BUNDLE:
             return _none(pair, full, "The bundles are too large to make a patch of.")
@@ -105,7 +114,7 @@ class Patcher:
             try:
                 await _diff(base, target, draft)
             except errors.Failed as error:
-                return _none(pair, full, f"No patch was made: {error.what}")
+                return _none(pair, full, f"No patch was made: {error.what}", again=True)
             return await self._judge(pair, draft, full)
 
     async def _judge(self, pair: Pair, draft: pathlib.Path, full: int) -> Made:
@@ -147,7 +156,7 @@ async def _diff(base: pathlib.Path, target: pathlib.Path, draft: pathlib.Path) -
     )  # fmt: skip
 
 
-def _none(pair: Pair, full: int, sentence: str) -> Made:
+def _none(pair: Pair, full: int, sentence: str, *, again: bool = False) -> Made:
     return Made(
         base=pair.base,
         target=pair.target,
@@ -157,6 +166,7 @@ def _none(pair: Pair, full: int, sentence: str) -> Made:
         full_size=full,
         hits=0,
         sentence=sentence,
+        again=again,
     )
 
 

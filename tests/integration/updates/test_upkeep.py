@@ -14,7 +14,8 @@ import pytest
 from tests.fakes import updates
 
 from shipway.environments.vault import Vault
-from shipway.kit import db
+from shipway.kit import db, errors
+from shipway.updates import patching
 from shipway.updates.garbage import SAFETY
 from shipway.updates.office import Office
 
@@ -95,6 +96,45 @@ async def test_a_patch_is_made_from_what_was_offered_before(
     (made,) = [one for one in await office.patches.all(APP) if one.target == new.launch]
     assert made.hits == 1
     assert await office.make_patches() == 0, "what was tried once is not tried again"
+
+
+async def test_a_patch_that_a_busy_machine_kept_from_being_made_is_tried_a_few_times(
+    shipway: updates.Shipway, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in (b"", b"one line more"):
+        await shipway.publish(code=code() + text, platforms=["ios"])
+    tries = 0
+
+    async def too_slow(*_: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise errors.Failed("It took longer than 300 s.")
+
+    async def an_hour_later() -> None:
+        await office.make_patches()
+        await office.make_patches()
+        await shipway.database.run("update updates.patches set again = again - interval '1 hour'")
+
+    with monkeypatch.context() as slow:
+        slow.setattr(patching, "_diff", too_slow)
+        await an_hour_later()
+        assert tries == 1, "and not at every look"
+        await an_hour_later()
+        assert tries == 2
+        (made,) = await office.patches.all(APP)
+        assert (made.offered, made.sentence) == (
+            False,
+            "No patch was made: It took longer than 300 s.",
+        )
+    assert await office.make_patches() == 1
+    with monkeypatch.context() as slow:
+        slow.setattr(patching, "_diff", too_slow)
+        await shipway.publish(code=code() + b"two lines more", platforms=["ios"])
+        tries = 0
+        for _ in range(6):
+            await an_hour_later()
+        pairs = [one for one in await office.patches.all(APP) if not one.offered]
+        assert tries == patching.TRIES * len(pairs), "at some time it is given up"
 
 
 async def test_a_patch_that_is_hardly_smaller_is_not_offered(

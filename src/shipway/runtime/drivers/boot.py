@@ -39,6 +39,7 @@ FOLDERS = (
     ("updates", Kind.WORKER, 0o2750),
     ("updates/boards", Kind.WORKER, 0o2750),
     ("updates/files", Kind.WORKER, 0o2750),
+    ("updates/inbox", Kind.API, 0o2770),
     ("logs", None, 0o711),
     ("logs/runs", Kind.WORKER, 0o2750),
     ("edge", Kind.WORKER, 0o2750),
