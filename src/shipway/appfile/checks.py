@@ -11,6 +11,8 @@ from shipway.appfile.model import Product, Test
 from shipway.appfile.problems import Problem, shown, unknown_key
 from shipway.appfile.reading import Path
 
+_OF_NODE = ("bundle", "external", "files")
+
 
 def of_document(document: Mapping[str, Any]) -> list[Problem]:
     """Check which keys of `server` go together; this needs no sound value."""
@@ -23,9 +25,12 @@ def _server_keys(server: Mapping[str, Any]) -> Iterator[Problem]:
     python = ("requirements", "extras", "groups")
     wanted, useless = {
         # Started by a command of its own, it needs no function.
-        "python": (() if "start" in server else ("entry",), ("run", "output", "node_version")),
-        "node": (("entry",), ("run", "output", *python)),
-        "command": (("run", "output", "start"), ("entry", *python)),
+        "python": (() if "start" in server else ("entry",), ("run", "output", *_OF_NODE)),
+        "node": (
+            ("entry",),
+            ("output", *python, *(("external",) if server.get("bundle") is False else ())),
+        ),
+        "command": (("run", "output", "start"), ("entry", *python, *_OF_NODE)),
     }.get(kind if isinstance(kind, str) else "", ((), ()))
     for key in wanted:
         if key not in server:
@@ -40,9 +45,14 @@ def _server_keys(server: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(
                 path=("server", key),
                 found=shown(server[key]),
-                expected=f'nothing, since kind is "{kind}"',
-                fix=f"Remove {key}, or change kind.",
+                expected=f"nothing, since {_since(server)}",
+                fix=f"Remove {key}, or change {'bundle' if key == 'external' and kind == 'node' else 'kind'}.",
             )
+
+
+def _since(server: Mapping[str, Any]) -> str:
+    whole = " and bundle is false" if server.get("bundle") is False else ""
+    return f'kind is "{server.get("kind")}"{whole}'
 
 
 def of_product(product: Product, broken: AbstractSet[str]) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
@@ -37,21 +38,32 @@ class Server:
     __pydantic_config__: ClassVar[pydantic.ConfigDict] = _SHAPE
 
     kind: words.ServerKind
-    """`python` builds a `.pyz` from a pyproject.toml, `node` one bundled `.js` file, `command`
-    runs your own command."""
+    """`python` builds a `.pyz` from a pyproject.toml, `node` one bundled `.js` file or a folder with
+    its packages, `command` runs your own command."""
     folder: words.Folder = "."
     """The folder of the server's sources."""
     entry: words.Text = ""
-    """What starts the server: `package.module:function` for `python` without a `start`, a source
-    file relative to the folder for `node`."""
+    """What starts the server: `package.module:function` for `python` without a `start`; for `node` a
+    file relative to the folder, which is bundled, or without `bundle` the one that `run` has made."""
     run: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
-    """The command that builds the server (`command` only)."""
+    """The command that builds the server; with `node` it comes before all else. It has no
+    network."""
+    bundle: words.Flag = True
+    """Whether esbuild makes one file of the entry and all that it imports. Otherwise the folder is
+    kept as it is, with those packages of node_modules that package.json needs at run time
+    (`node` only)."""
+    external: Annotated[tuple[words.Package, ...], pydantic.Field(max_length=200)] = ()
+    """Packages that are not bundled but kept beside the bundle, such as those with native parts
+    (`node` only). `["*"]` keeps all of them, and bundles what is in the repository."""
+    files: Annotated[tuple[words.Glob, ...], pydantic.Field(max_length=50)] = ()
+    """What the server reads at run time besides its code, relative to the folder, in which it is
+    started (`node` only). Without `bundle` and without any, all of the folder."""
     output: words.Folder = ""
     """The file that the command makes, relative to the folder (`command` only)."""
     start: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
-    """How an instance is started; `{server}` is the built file and `{port}` its port. Python and
-    Node know it. A Python server may begin with `python`, which finds the server's packages:
-    `["python", "-m", "gunicorn", "shop.wsgi", "--bind", "127.0.0.1:{port}"]`."""
+    """How an instance is started; `{server}` is the built file, for `node` the entry, and `{port}`
+    its port. Python and Node know it. A Python server may begin with `python`, which finds the
+    server's packages: `["python", "-m", "gunicorn", "shop.wsgi", "--bind", "127.0.0.1:{port}"]`."""
     dev: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
     """How `shipway dev` starts the server from its sources, if the command is to reload it itself.
     Otherwise `python` calls the entry and `node` runs it, again after each change of a source."""
@@ -63,8 +75,6 @@ class Server:
     """How long an instance may take to become ready."""
     drain_seconds: Annotated[words.Whole, pydantic.Field(ge=0, le=300)] = 30
     """How long an instance may take to finish its requests after SIGTERM."""
-    node_version: words.NodeVersion = ""
-    """The version of Node that the server needs; empty takes what the machine has."""
     requirements: words.Folder = ""
     """The file that pins what a Python server needs, relative to the folder. Without it, the first
     of uv.lock, poetry.lock, requirements.txt and pyproject.toml says it."""
@@ -73,6 +83,14 @@ class Server:
     groups: Annotated[tuple[words.PackageName, ...], pydantic.Field(max_length=20)] = ()
     """Dependency groups of a Python project that its server needs besides (uv.lock and
     poetry.lock)."""
+
+    @property
+    def main(self) -> str:
+        """What Node starts, relative to the repository; nothing for other kinds."""
+        if self.kind != "node":
+            return ""
+        file = re.sub(r"\.[cm]?[jt]sx?$", ".js", self.entry) if self.bundle else self.entry
+        return file if self.folder == "." else f"{self.folder}/{file}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +120,9 @@ class DatabaseTool:
     files: Annotated[tuple[words.Glob, ...], pydantic.Field(max_length=50)] = ()
     """What the commands need besides the server, relative to the folder: migrations and the
     tool's configuration. Without any, the whole folder."""
+    packages: Annotated[tuple[words.Package, ...], pydantic.Field(max_length=50)] = ()
+    """Packages of node_modules that the commands need; they travel with what they need themselves,
+    and their programs can be called by name."""
     migrate: words.Command
     """The command that brings the schema up to date; it finds the database in `DB_URL`, and
     `python` finds the packages of the server."""
@@ -242,6 +263,9 @@ class Product:
 
     name: words.Name
     """The app's name in Shipway."""
+    node_version: words.NodeVersion = ""
+    """The version of Node for every step and for the server, such as `22` for the newest 22; it
+    travels with the release. Empty takes what the machine has."""
     install: Annotated[tuple[Install, ...], pydantic.Field(max_length=20)] = ()
     """Steps that fetch dependencies, in order where they share a folder."""
     server: Server | None = None

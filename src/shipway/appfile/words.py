@@ -135,6 +135,17 @@ Glob = Annotated[
 ]
 """Files and folders, relative to the folder of the section; ``*`` and ``**`` as in a shell."""
 
+Package = Annotated[
+    str,
+    Shape(
+        r"^(?:\*|(?:@[a-z0-9~_-][a-z0-9._~-]*/)?[a-z0-9~_-][a-z0-9._~-]*)$",
+        "the name of an npm package",
+        "sharp",
+        214,
+    ),
+]
+"""A package of npm; ``*`` is every one."""
+
 Host = Annotated[
     str,
     Shape(

@@ -93,6 +93,8 @@ class StepRecord:
 class StepKind(enum.StrEnum):
     """Which recipe a step follows (``box/recipes.py``)."""
 
+    NODE = "node"
+    """Fetches Node in the version of the app, with network."""
     INSTALL = "install"
     """Fetches dependencies, with network; later steps see the folders that it makes."""
     TEST = "test"

@@ -13,6 +13,9 @@ INSTALL_SECONDS = 1800.0
 BUILD_SECONDS = 900.0
 EXPORT_SECONDS = 1800.0
 
+NODE = "node"
+"""The step that fetches Node, and its artifact."""
+
 WHEELS_INPUTS = (
     "pyproject.toml",
     "uv.lock",
@@ -43,8 +46,10 @@ def plan(
     """
     installs = [_install(product, install) for install in product.install]
     # Installs of one folder come one after another, each upon what the one before has left.
-    depth = max((len(step.needs) for step in installs), default=-1) + 1
-    layers = [[step for step in installs if len(step.needs) == level] for level in range(depth)]
+    first = [list(_node(product))] if product.node_version else []
+    depth = max((len(step.needs) for step in installs), default=len(first) - 1) + 1
+    levels = range(len(first), depth)
+    layers = first + [[step for step in installs if len(step.needs) == level] for level in levels]
     if full:
         layers = layers or [[]]
         layers[0].extend(_wheels(product))
@@ -91,10 +96,29 @@ def _install(product: Product, install: Install) -> BuildStep:
         folder=install.folder,
         argv=install.run,
         inputs=_below(install.folder, install.inputs),
-        needs=tuple(f"install {other.name}" for other in earlier if other.folder == install.folder),
+        needs=(
+            *_own_node(product),
+            *(f"install {other.name}" for other in earlier if other.folder == install.folder),
+        ),
         network=True,
         timeout=INSTALL_SECONDS,
     )
+
+
+def _node(product: Product) -> Iterator[BuildStep]:
+    """The step that fetches Node itself, where the app has a version of its own."""
+    yield BuildStep(
+        name=NODE,
+        kind=StepKind.NODE,
+        network=True,
+        timeout=INSTALL_SECONDS,
+        produces=(NODE,),
+        details={"version": product.node_version},
+    )
+
+
+def _own_node(product: Product) -> tuple[str, ...]:
+    return (NODE,) if product.node_version else ()
 
 
 def _tests(product: Product, *, full: bool) -> Iterator[BuildStep]:
@@ -163,12 +187,23 @@ def _server(product: Product) -> Iterator[BuildStep]:
         needs=("server dependencies",) if python else _needs(product, server.folder),
         timeout=BUILD_SECONDS,
         produces=("server",),
-        details={
-            "entry": server.entry,
-            "output": server.output,
-            **({"module": _module(server)} if python else {}),
-        },
+        details=_server_details(product, server),
     )
+
+
+def _server_details(product: Product, server: Server) -> dict[str, str]:
+    if server.kind != "node":
+        python = {"module": _module(server)} if server.kind == "python" else {}
+        return {"entry": server.entry, "output": server.output, **python}
+    client = product.client.folder if product.client else server.folder
+    return {
+        "entry": server.entry,
+        "main": server.main,
+        "bundle": "yes" if server.bundle else "",
+        "external": "\n".join(server.external),
+        "files": "\n".join(server.files),
+        "without": "" if client == server.folder else client,
+    }
 
 
 def _module(server: Server) -> str:
@@ -204,7 +239,7 @@ def _migrations(product: Product, tool: DatabaseTool) -> BuildStep:
         needs=_needs(product, tool.folder),
         timeout=BUILD_SECONDS,
         produces=("migrations",),
-        details={"files": "\n".join(tool.files)},
+        details={"files": "\n".join(tool.files), "packages": "\n".join(tool.packages)},
     )
 
 
@@ -265,11 +300,14 @@ def _sees(product: Product, folder: str) -> tuple[str, ...]:
 
 
 def _needs(product: Product, folder: str) -> tuple[str, ...]:
-    """The installs at, above or below a folder."""
-    return tuple(
-        f"install {install.name}"
-        for install in product.install
-        if _within(folder, install.folder) or _within(install.folder, folder)
+    """The app's own Node, and the installs at, above or below a folder."""
+    return (
+        *_own_node(product),
+        *(
+            f"install {install.name}"
+            for install in product.install
+            if _within(folder, install.folder) or _within(install.folder, folder)
+        ),
     )
 
 

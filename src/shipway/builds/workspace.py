@@ -62,7 +62,9 @@ _INSTALLED = {
     "npm_config_offline": "true",
 }
 
-_FETCHES = {StepKind.INSTALL, StepKind.WHEELS}
+_FETCHES = {StepKind.INSTALL, StepKind.WHEELS, StepKind.NODE}
+_NODE_TREE = ".node"
+"""What a step leaves that fetches Node (``box/node.py``): mounted apart, and first on the path."""
 
 
 def owner(app: str) -> Owner:
@@ -138,7 +140,12 @@ class Workspace:
         )
 
     def _environment(self) -> dict[str, str]:
-        return {**_ENVIRONMENT, **(_FETCHING if self._fetches else _INSTALLED)}
+        own = {"PATH": f"/box/node/bin:{_ENVIRONMENT['PATH']}"} if self._has_node else {}
+        return {**_ENVIRONMENT, **own, **(_FETCHING if self._fetches else _INSTALLED)}
+
+    @property
+    def _has_node(self) -> bool:
+        return any(_NODE_TREE in need.trees for need in self.needs)
 
     def _sandbox(self) -> Sandbox:
         readable = {commit_folder(self.run): "commit", f"{self.folder}/run": "run"}
@@ -161,7 +168,8 @@ class Workspace:
         place = "needs" if self._goes_on else "src"
         by_tree = {tree: need for need in self.needs for tree in need.trees}
         for tree, need in by_tree.items():
-            yield f"{need.folder}/src/{tree}", f"{place}/{tree}"
+            inside = "node" if tree == _NODE_TREE else f"{place}/{tree}"
+            yield f"{need.folder}/src/{tree}", inside
 
     def _caches(self) -> Iterator[tuple[str, str]]:
         area = f"caches/{'main' if self.trusted else 'branches'}"
@@ -171,7 +179,7 @@ class Workspace:
             yield f"{area}/metro-{_digest(self.step.env)}", "cache/metro"
 
     def _brought(self) -> tuple[str, ...]:
-        trees = (tree for need in self.needs for tree in need.trees)
+        trees = (tree for need in self.needs for tree in need.trees if tree != _NODE_TREE)
         return tuple(dict.fromkeys(trees)) if self._goes_on else ()
 
     @property

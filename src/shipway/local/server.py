@@ -54,7 +54,10 @@ def plan(root: pathlib.Path, server: Server, env: Mapping[str, str], *, shared: 
         return Start(argv=words, folder=folder, sources=sources, env=env)
     if server.kind == "node":
         command_line = _node(root, folder, server.entry, shared=shared)
-        return Start(argv=command_line, folder=folder, sources=sources, reloads=True, env=env)
+        before = server.run if command_line[-1] == server.entry else ()
+        return Start(
+            argv=command_line, folder=folder, sources=sources, reloads=True, before=before, env=env
+        )
     built = str(folder / server.output)
     port = env.get(server.port, "")
     argv = tuple(w.replace("{server}", built).replace("{port}", port) for w in server.start)

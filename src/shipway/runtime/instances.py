@@ -56,24 +56,30 @@ class Instances:
         kind: str,
         server: pathlib.Path,
         database_files: pathlib.Path | None,
+        node: pathlib.Path | None = None,
+        database_folder: str = ".",
     ) -> Prepared:
         """Put a release's files in place, read-only. May be repeated.
 
         A Python server is unpacked by its own file, run once with an entry point that does nothing.
+        ``node`` is the release's own Node; ``database_folder`` is where in the database files their
+        commands run.
         """
         owner = Owner(Kind.SERVER, app, environment)
         place = Release(name=release, kind=kind)
         if not await self._is_there(owner, place.done):
             await self._keeper.provide(owner)
             await self._keeper.remove(owner, place.folder)
-            await self._keeper.place(owner, place.server, server)
+            await self._keeper.place(owner, place.server, server, unpack=kind == "node")
+            if node:
+                await self._keeper.place(owner, place.node, node, unpack=True)
             if database_files:
                 await self._keeper.place(owner, place.database, database_files, unpack=True)
             if kind == "python":
                 await self._unpack_python(owner, place)
             await self._keeper.write(owner, place.done, b"")
             await self._keeper.seal(owner, place.folder)
-        return unpacked.prepared(place, path=self._path)
+        return unpacked.prepared(place, path=self._path, below=database_folder)
 
     async def _is_there(self, owner: Owner, path: str) -> bool:
         await self._keeper.provide(owner)
@@ -112,7 +118,7 @@ class Instances:
         Raises `errors.Unavailable` when no port is free.
         """
         instance = await self._records.place(start.place, beside=beside, is_free=listening.is_free)
-        release = Release(name=start.release, kind=start.kind)
+        release = Release(name=start.release, kind=start.kind, main=start.main, cwd=start.cwd)
         folder = await self._keeper.provide(start.place.owner)
         env = unpacked.environment(start, release, folder, self._path)
         await self._keeper.keep(
@@ -121,6 +127,7 @@ class Instances:
                 name=instance.service,
                 argv=unpacked.argv(start, release, folder, instance.address.port),
                 env=env | {start.port_variable: str(instance.address.port)},
+                cwd=release.workplace,
                 grace=start.drain_seconds,
             )
         )

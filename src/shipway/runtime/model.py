@@ -187,7 +187,8 @@ class Instance:
 class Start:
     """An instance to be started. ``env`` is opened; ``argv`` may hold ``{server}`` and ``{port}``.
 
-    An empty ``argv`` starts it as its kind (``python``, ``node``) is always started.
+    An empty ``argv`` starts it as its kind (``python``, ``node``) is always started. With Node,
+    ``main`` is the file that is started and ``cwd`` where, relative to the repository.
     """
 
     app: str
@@ -197,6 +198,8 @@ class Start:
     index: int
     kind: str
     argv: tuple[str, ...] = ()
+    main: str = ""
+    cwd: str = "."
     port_variable: str = "PORT"
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     drain_seconds: float = 30.0

@@ -12,15 +12,20 @@ from shipway.runtime.model import Start
 PYTHON = ("/usr/bin/python3", "-sE")
 """The interpreter that a Python server was built for: the machine's own, never Shipway's."""
 
-_FILES = {"python": "server.pyz", "node": "server.js", "command": "server"}
+_FILES = {"python": "server.pyz", "node": "server", "command": "server"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """Paths of an unpacked release, relative to its owner's folder."""
+    """Paths of an unpacked release, relative to its owner's folder.
+
+    ``main`` is what Node starts and ``cwd`` where, relative to the repository.
+    """
 
     name: str
     kind: str
+    main: str = ""
+    cwd: str = "."
 
     @property
     def folder(self) -> str:
@@ -28,7 +33,25 @@ class Release:
 
     @property
     def server(self) -> str:
+        """The server: a file, or with Node a folder that is laid out like the repository."""
         return f"{self.folder}/{_FILES[self.kind]}"
+
+    @property
+    def started(self) -> str:
+        """The file that an instance is started from."""
+        return f"{self.server}/{self.main}" if self.kind == "node" else self.server
+
+    @property
+    def workplace(self) -> str:
+        """The folder that an instance is started in: with Node that of its sources."""
+        if self.kind != "node":
+            return "."
+        return self.server if self.cwd == "." else f"{self.server}/{self.cwd}"
+
+    @property
+    def node(self) -> str:
+        """The release's own Node, if it has one: first on the path of all that runs of it."""
+        return f"{self.folder}/node"
 
     @property
     def packages(self) -> str:
@@ -66,21 +89,29 @@ class Prepared:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def prepared(release: Release, *, path: str) -> Prepared:
-    """Say how commands of the release are run: with its packages, in its database files."""
+def prepared(release: Release, *, path: str, below: str = ".") -> Prepared:
+    """Say how commands of the release are run: with its packages, in its database files.
+
+    ``below`` is their folder, where they are laid out like the repository with its node_modules.
+    """
+    cwd = release.database if below == "." else f"{release.database}/{below}"
+    around = [cwd, *(str(p) for p in pathlib.PurePath(cwd).parents)]
+    shelves = [f"{p}/node_modules/.bin" for p in around if p.startswith(release.database)]
+    path = ":".join([*(f"{{owner}}/{shelf}" for shelf in shelves), path])
     env = _finding_packages(release, "{owner}", path)
-    return Prepared(folder=release.folder, cwd=release.database, env=env)
+    return Prepared(folder=release.folder, cwd=cwd, env=env)
 
 
 def _finding_packages(release: Release, folder: str, path: str) -> dict[str, str]:
-    """Return the variables with which ``python`` finds the packages of a Python server."""
-    env = {"PATH": f"{folder}/{release.programs}:{path}"}
+    """Return the variables with which the release's own ``node`` and ``python`` are found, and
+    ``python`` finds the packages of a Python server."""
+    env = {"PATH": f"{folder}/{release.programs}:{folder}/{release.node}/bin:{path}"}
     return env | ({"PYTHONPATH": f"{folder}/{release.site}"} if release.kind == "python" else {})
 
 
 def argv(start: Start, release: Release, folder: pathlib.Path, port: int) -> tuple[str, ...]:
     """Return the command that starts an instance. Raises `errors.Invalid` when there is none."""
-    server = str(folder / release.server)
+    server = str(folder / release.started)
     known = {"python": (*PYTHON, "{server}"), "node": ("node", "{server}")}
     words = start.argv or known.get(start.kind, ())
     if not words:

@@ -245,6 +245,7 @@ class Deploying:
         if server is None:
             raise errors.Invalid("A database needs a server: its packages run the migrations.")
         migrations = await on.blobs.path(entry.migrations) if entry.migrations else None
+        tool = entry.product.database
         return await on.instances.prepare(
             entry.app,
             entry.environment,
@@ -252,6 +253,8 @@ class Deploying:
             kind=server.kind,
             server=await on.blobs.path(entry.server),
             database_files=migrations,
+            node=await on.blobs.path(entry.node) if entry.node else None,
+            database_folder=tool.folder if tool and tool.packages else ".",
         )
 
     async def _must_contain(self, entry: Entry, live: Deployment) -> None:

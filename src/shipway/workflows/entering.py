@@ -14,7 +14,7 @@ from shipway.updates.model import PLATFORMS
 from shipway.workflows.platform import Platform
 from shipway.workflows.traffic import Part, Site
 
-SERVER, WEB, MIGRATIONS = "server", "web.{environment}", "migrations"
+SERVER, NODE, WEB, MIGRATIONS = "server", "node", "web.{environment}", "migrations"
 """Names of artifacts, as the build plan gives them."""
 
 
@@ -39,6 +39,11 @@ class Entry:
     def server(self) -> str:
         """The digest of the server's artifact, or "" without one."""
         return self.release.artifacts.get(SERVER, "")
+
+    @property
+    def node(self) -> str:
+        """The digest of the release's own Node, or "" when it runs with the machine's."""
+        return self.release.artifacts.get(NODE, "")
 
     @property
     def migrations(self) -> str:

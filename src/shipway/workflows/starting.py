@@ -37,6 +37,8 @@ async def starts(on: Platform, entry: Entry) -> tuple[Start, ...]:
             index=index,
             kind=server.kind,
             argv=server.start,
+            main=server.main,
+            cwd=server.folder,
             port_variable=server.port,
             env=env,
             drain_seconds=server.drain_seconds,

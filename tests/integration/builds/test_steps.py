@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from tests.integration.builds.conftest import Site
 
-from shipway.builds import workspace
+from shipway import appfile
+from shipway.builds import planning, workspace
 from shipway.builds.model import BuildStep, State, StepKind, StepResult
 from shipway.kit import errors
 
@@ -345,25 +346,57 @@ async def test_a_link_cannot_carry_the_machine_into_an_artifact(site: Site) -> N
         await site.builder.perform(run, "linked", commit, wanted)
 
 
+def node_server(product: str) -> BuildStep:
+    plan = planning.plan(appfile.parse(product), full=True)
+    return next(step for step in plan.steps if step.name == "server")
+
+
+async def members(site: Site, result: StepResult) -> dict[str, str]:
+    """Return the files of the server's archive."""
+    with tarfile.open(await site.store.path(result.artifacts["server"])) as archive:
+        files = [member for member in archive if member.isreg()]
+        read = {one.name: archive.extractfile(one) for one in files}
+        return {name: file.read().decode() for name, file in read.items() if file}
+
+
 async def test_a_node_server_becomes_one_file(site: Site) -> None:
     files = {
         "package.json": '{"type": "module"}',
-        "main.ts": "import { hello } from './words';\nconsole.log(hello(import.meta.url));\n",
-        "words.ts": "export const hello = (from: string): string => `hello ${from}`;\n",
+        "src/main.ts": "import { hello } from './words';\nconsole.log(hello(__dirname));\n",
+        "src/words.ts": "export const hello = (from: string): string => `hello ${from}`;\n",
+        "pages/index.html": "<p>Hello</p>",
     }
     commit = await site.app("node", files)
     run = await site.begin("node", commit)
-    wanted = BuildStep(
-        name="server",
-        kind=StepKind.NODE_SERVER,
-        inputs=(".",),
-        produces=("server",),
-        details={"entry": "main.ts"},
-    )
-    result = await site.builder.perform(run, "node", commit, wanted)
-    bundle = (await site.store.path(result.artifacts["server"])).read_text()
-    assert "hello ${from}" in bundle
+    product = """
+        name = "node"
+        [server]
+        kind = "node"
+        entry = "src/main.ts"
+        files = ["pages"]
+    """
+    result = await site.builder.perform(run, "node", commit, node_server(product))
+    made = await members(site, result)
+    assert "hello ${from}" in made["src/main.js"]
+    assert made["pages/index.html"] == "<p>Hello</p>"
+    assert sorted(made) == ["package.json", "pages/index.html", "src/main.js", "src/package.json"]
     assert result.facts["node"].startswith("v")
+
+
+async def test_what_a_node_server_lacks_is_named_with_the_fix(site: Site) -> None:
+    commit = await site.app(
+        "lacking", {"package.json": '{"dependencies": {"absent": "1"}}', "main.js": ""}
+    )
+    run = await site.begin("lacking", commit)
+    file = 'name = "lacking"\n[server]\nkind = "node"\n'
+    for more, told in (
+        ('entry = "dist/x.js"\nbundle = false', r"no dist/x\.js, which is server\.entry"),
+        ('entry = "main.js"\nbundle = false', r"absent is not installed .* an \[\[install\]\]"),
+        ('entry = "none.js"', r"name it in server\.external"),
+        ('entry = "main.js"\nfiles = ["pages"]', r"server\.files: nothing is called pages"),
+    ):
+        with pytest.raises(errors.Failed, match=told):
+            await site.builder.perform(run, "lacking", commit, node_server(file + more))
 
 
 async def test_a_wrong_entry_is_found_before_anything_starts(site: Site) -> None:

@@ -137,9 +137,9 @@ domain = "Shop.example"
             "entry =",
             "entri =",
             (
-                "line 13, server.entri: found an unknown key; expected one of dev, drain_seconds, entry, "
-                "extras, folder, groups, health, kind, node_version, output, port, ready_seconds, "
-                "requirements, run, start. Did you mean entry?"
+                "line 13, server.entri: found an unknown key; expected one of bundle, dev, "
+                "drain_seconds, entry, external, extras, files, folder, groups, health, kind, "
+                "output, port, ready_seconds, requirements, run, start. Did you mean entry?"
             ),
         ),
         (
@@ -191,6 +191,9 @@ def test_a_problem_says_where_and_what_and_how_to_mend_it(change: str, to: str, 
         ('[server]\nkind = "node"\nentry = "../x.js"', "a source file relative to the folder"),
         ('[server]\nkind = "python"\nentry = "main.py"', "package.module:function"),
         ('[server]\nkind = "node"\nentry = "a.js"\noutput = "b.js"', "Remove output, or change kind."),
+        ('[server]\nkind = "node"\nentry = "a.js"\nbundle = false\nexternal = ["x"]', "Remove external, or change bundle."),
+        ('[server]\nkind = "node"\nentry = "a.ts"\nexternal = ["../x"]', "the name of an npm package"),
+        ('[server]\nkind = "python"\nentry = "a.b:c"\nbundle = false', "Remove bundle, or change kind."),
         ('[client]\nfolder = "../other"', 'without ".."'),
         ('[client]\nfolder = "/etc"', 'without "..", spaces or a leading "/"'),
         ('[client]\nfolder = "a/../../b"', 'without ".."'),

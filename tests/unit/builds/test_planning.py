@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipway import appfile
 from shipway.appfile.model import Client, DatabaseTool, Install, Product, Server, Test, Tests
 from shipway.builds import planning
 from shipway.builds.model import StepKind
@@ -154,3 +155,30 @@ def test_names_are_unique_and_needs_come_in_earlier_layers(
     for layer in plan.layers:
         assert all(set(step.needs) <= done for step in layer)
         done |= {step.name for step in layer}
+
+
+def test_an_own_version_of_node_comes_before_all_that_runs_with_it() -> None:
+    whole = planning.plan(product(node_version="22"), full=True, publics=TWO)
+    assert [step.name for step in whole.layers[0]] == ["node", "server dependencies"]
+    assert [step.name for step in whole.layers[1]] == ["install api", "install client"]
+    needing = {step.name for step in whole.steps if "node" in step.needs}
+    assert {"install client", "test api", "fingerprints", "export web staging"} <= needing
+
+
+def test_a_node_server_is_told_what_is_another_part() -> None:
+    file = """
+name = "shop"
+[server]
+kind = "node"
+entry = "dist/index.js"
+bundle = false
+run = ["npm", "run", "build"]
+[client]
+folder = "app"
+"""
+    (server,) = (
+        s for s in planning.plan(appfile.parse(file), full=True).steps if s.name == "server"
+    )
+    assert server.argv == ("npm", "run", "build")
+    assert server.details["main"] == "dist/index.js"
+    assert (server.details["bundle"], server.details["without"]) == ("", "app")

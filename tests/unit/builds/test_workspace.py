@@ -55,6 +55,16 @@ def test_the_sources_and_what_was_installed_are_read_only() -> None:
     assert all(path.startswith("runs/run_1/test-api/") for path in made.writable)
 
 
+def test_the_apps_own_node_is_apart_and_first_on_the_path() -> None:
+    node = dataclasses.replace(INSTALLED, step="node", folder="installs/node-1", trees=(".node",))
+    assert sandbox(needs=(node,)).mounted_as["installs/node-1/src/.node"] == "node"
+    install = BuildStep(name="install api", kind=StepKind.INSTALL, argv=("npm", "ci"))
+    for step in (STEP, install):
+        task = place(step, needs=(node,)).task("notes")
+        assert task.env["PATH"].startswith("/box/node/bin:")
+        assert json.loads(task.stdin)["brought"] == []
+
+
 def test_a_step_gets_no_more_memory_than_the_machine_can_give() -> None:
     assert sandbox().memory_bytes == workspace.MEMORY[StepKind.TEST]
     assert sandbox(memory=1000).memory_bytes == 1000

@@ -9,7 +9,18 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import client, inputs, pack, postgres, program, python_needs, python_server
+from . import (
+    client,
+    inputs,
+    node,
+    node_server,
+    pack,
+    packages,
+    postgres,
+    program,
+    python_needs,
+    python_server,
+)
 from .program import StepFailed
 
 BOX = pathlib.Path("/box")
@@ -96,21 +107,31 @@ def python_server_(spec: Spec, box: pathlib.Path) -> Outcome:
     return Outcome(artifacts={"server": target.name}, facts=python_server.facts())
 
 
-def node_server(spec: Spec, box: pathlib.Path) -> Outcome:
-    """Bundle with the app's own esbuild, else with the platform's. CommonJS runs from one file
-    whatever package.json says."""
-    folder = box / "src" / spec.folder
-    own = folder / "node_modules" / ".bin" / "esbuild"
-    esbuild = str(own if own.exists() else box / "tools" / "bin" / "esbuild")
-    version = program.output_of(("node", "--version"), folder).strip()
-    flags = (
-        "--bundle", "--platform=node", f"--target=node{version.removeprefix('v')}",
-        "--format=cjs", "--legal-comments=none", "--log-level=warning",
-        "--define:import.meta.url=__shipway_url",
-        "--banner:js=const __shipway_url=require('url').pathToFileURL(__filename).href;",
-    )  # fmt: skip
-    target = box / "out" / "server.js"
-    program.run((esbuild, spec.details["entry"], *flags, f"--outfile={target}"), folder)
+def node_(spec: Spec, box: pathlib.Path) -> Outcome:
+    target = box / "out" / "node.tar"
+    version = node.fetch(spec.details["version"], box / "src", box / "scratch", target)
+    return Outcome(artifacts={"node": target.name}, facts={"node": version}, trees=[node.TREE])
+
+
+def node_server_(spec: Spec, box: pathlib.Path) -> Outcome:
+    """Bundle with the app's own esbuild, else with the platform's."""
+    src, details = box / "src", spec.details
+    wanted = node_server.Wanted(
+        root=src,
+        folder=src / spec.folder,
+        run=spec.argv,
+        entry=details["entry"],
+        main=details["main"],
+        bundle=bool(details["bundle"]),
+        external=details["external"].splitlines(),
+        files=details["files"].splitlines(),
+        without=details["without"].split(),
+    )
+    own = wanted.folder / "node_modules" / ".bin" / "esbuild"
+    esbuild = own if own.exists() else box / "tools" / "bin" / "esbuild"
+    target = box / "out" / "server.tar"
+    node_server.build(wanted, esbuild, box / "scratch", target)
+    version = program.output_of(("node", "--version"), wanted.folder).strip()
     return Outcome(artifacts={"server": target.name}, facts={"node": version})
 
 
@@ -133,7 +154,11 @@ def migrations(spec: Spec, box: pathlib.Path) -> Outcome:
         if not found:
             raise StepFailed(f"database.files: nothing is called {pattern} in {spec.folder}.")
         paths.extend(map(pathlib.Path, found))
-    pack.pack(folder, paths, box / "out" / "migrations.tar")
+    root = folder
+    if names := spec.details["packages"].splitlines():
+        root = box / "src"  # where workspaces and their packages find each other
+        paths.extend(packages.closure(root, folder, names).paths)
+    pack.pack(root, paths, box / "out" / "migrations.tar")
     return Outcome(artifacts={"migrations": "migrations.tar"})
 
 
@@ -159,11 +184,12 @@ def export(spec: Spec, box: pathlib.Path) -> Outcome:
 
 
 RECIPES: Mapping[str, Callable[[Spec, pathlib.Path], Outcome]] = {
+    "node": node_,
     "install": install,
     "test": test,
     "wheels": wheels,
     "python server": python_server_,
-    "node server": node_server,
+    "node server": node_server_,
     "command server": command_server,
     "migrations": migrations,
     "fingerprints": fingerprints,
