@@ -17,7 +17,9 @@ from typing import Any
 from shipway.access.answers import Answers
 from shipway.access.approvals import Approvals
 from shipway.access.audit import Audit
+from shipway.access.passwords import Passwords
 from shipway.access.people import People
+from shipway.access.sessions import Sessions
 from shipway.builds import tools
 from shipway.builds.logs import Logs
 from shipway.builds.records import Runs
@@ -117,6 +119,8 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
             settings=settings,
             database=database,
             people=People(database),
+            passwords=Passwords(database),
+            sessions=Sessions(database),
             approvals=Approvals(database),
             audit=Audit(database),
             answers=Answers(database),

@@ -14,13 +14,16 @@ from shipway.access.answers import Answers
 from shipway.access.approvals import Approvals
 from shipway.access.audit import Audit
 from shipway.access.model import Role
+from shipway.access.passwords import Passwords
 from shipway.access.people import People
+from shipway.access.sessions import Sessions
 from shipway.api import app, serving
 from shipway.api.pushes import SOCKET
 from shipway.builds.logs import Logs
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.client.client import Client
+from shipway.console import app as console
 from shipway.environments.apps import Apps
 from shipway.environments.variables import Variables
 from shipway.environments.vault import Vault
@@ -118,6 +121,8 @@ def parts(database: db.Database, home: pathlib.Path, **given: Any) -> Parts:
         settings=settings.load(home=home, **given),
         database=database,
         people=People(database),
+        passwords=Passwords(database),
+        sessions=Sessions(database),
         approvals=Approvals(database),
         audit=Audit(database),
         answers=Answers(database),
@@ -152,7 +157,9 @@ class Live(Parts):
 @contextlib.asynccontextmanager
 async def served(of: Parts, *, port: int = 0) -> AsyncIterator[Live]:
     """Serve a platform until the block ends, as `python -m shipway.api` does."""
-    server = serving.server(app.create(of.platform))
+    application = app.create(of.platform)
+    console.install(application, of.platform)
+    server = serving.server(application)
     listeners = [serving.tcp(port), serving.unix(of.platform.settings.run / SOCKET)]
     url = f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
     task = asyncio.create_task(server.serve(sockets=listeners))

@@ -97,3 +97,58 @@ delete from access.answers where person = %(person)s and key = %(key)s and statu
 
 -- forget_answers --
 delete from access.answers where at < now() - interval '1 day'
+
+-- set_password --
+insert into access.passwords (person, hash) values (%(person)s, %(hash)s)
+on conflict (person) do update set hash = excluded.hash, set_at = now()
+
+-- password --
+select hash, set_at from access.passwords where person = %(person)s
+
+-- add_link --
+insert into access.links (digest, person, expires) values (%(digest)s, %(person)s, %(expires)s)
+
+-- forget_links --
+delete from access.links where expires <= %(now)s
+
+-- use_link --
+-- Whoever deletes it has it: a second use finds nothing.
+delete from access.links where digest = %(digest)s and expires > %(now)s returning person
+
+-- link --
+select person from access.links where digest = %(digest)s and expires > %(now)s
+
+-- add_session --
+insert into access.sessions (id, person, digest, changed, form_key, about, created, seen)
+values (%(id)s, %(person)s, %(digest)s, %(now)s, %(form_key)s, %(about)s, %(now)s, %(now)s)
+
+-- session --
+select s.*, p.role, s.digest = %(digest)s as is_current
+from access.sessions s join access.people p on p.name = s.person
+where (s.digest = %(digest)s or s.previous = %(digest)s)
+  and s.seen > %(idle_since)s and s.created > %(born_since)s
+
+-- sessions --
+select s.*, p.role from access.sessions s join access.people p on p.name = s.person
+where s.person = %(person)s and s.seen > %(idle_since)s and s.created > %(born_since)s
+order by s.seen desc
+
+-- change_secret --
+-- Of two requests at once one changes it, and the other goes on with the secret before.
+update access.sessions
+set digest = %(new)s, previous = digest, changed = %(now)s, seen = %(now)s
+where id = %(id)s and digest = %(old)s
+
+-- see_session --
+-- The browser has the new secret: the one before is worth nothing from here on.
+update access.sessions set seen = %(now)s, previous = case when %(is_current)s then null else previous end
+where id = %(id)s
+
+-- end_session --
+delete from access.sessions where id = %(id)s and person = %(person)s
+
+-- end_sessions --
+delete from access.sessions where person = %(person)s and id <> %(keep)s
+
+-- forget_sessions --
+delete from access.sessions where seen <= %(idle_since)s or created <= %(born_since)s

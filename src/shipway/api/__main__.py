@@ -1,4 +1,7 @@
-"""``python -m shipway.api``: the API and the git remote, until told to stop."""
+"""``python -m shipway.api``: the API, the git remote and the console, until told to stop.
+
+The one place that knows of both the API and the console.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import contextlib
 from shipway import wiring
 from shipway.api import app, serving
 from shipway.api.pushes import SOCKET
+from shipway.console import app as console
 from shipway.kit import log, settings
 
 
@@ -16,6 +20,7 @@ async def main() -> None:
     given = settings.load()
     async with wiring.api(given) as platform:
         application = app.create(platform)
+        console.install(application, platform)
         path = given.run / SOCKET
         try:
             await serving.server(application).serve(

@@ -21,12 +21,13 @@ from shipway.api import (
     refusing,
     releases,
     runs,
+    sessions,
     status,
     updates,
 )
-from shipway.api.notices import Notices
 from shipway.builds import records
 from shipway.kit import errors, log
+from shipway.kit.notices import Notices
 from shipway.updates import records as update_records
 from shipway.workflows.front import ApiPlatform
 
@@ -58,6 +59,7 @@ def create(platform: ApiPlatform) -> fastapi.FastAPI:
     for context in (
         status,
         people,
+        sessions,
         apps,
         runs,
         releases,

@@ -7,8 +7,8 @@ from typing import Annotated, cast
 import fastapi
 
 from shipway.access.model import Action, Caller
-from shipway.api.notices import Notices
 from shipway.kit import errors
+from shipway.kit.notices import Notices
 from shipway.workflows.front import ApiPlatform
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from shipway.api import shapes
-from shipway.api.notices import Notices
 from shipway.builds import records
 from shipway.builds.model import StepRecord
 from shipway.client import wire
 from shipway.kit import errors
+from shipway.kit.notices import Notices
 from shipway.workflows.front import ApiPlatform
 
 BEAT = 10.0

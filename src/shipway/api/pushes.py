@@ -18,11 +18,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from shipway.access.model import Caller
 from shipway.api import following, git_hook, push_rules
-from shipway.api.notices import Notices
 from shipway.api.progress import Progress
 from shipway.builds import logs
 from shipway.builds.model import Run
 from shipway.kit import errors, log
+from shipway.kit.notices import Notices
 from shipway.workflows.front import ApiPlatform
 
 SOCKET = "api/api.sock"

@@ -11,11 +11,11 @@ from starlette.responses import StreamingResponse
 from shipway.access.model import Action
 from shipway.api import following, paging, shapes, writing
 from shipway.api.asking import READS, Asker, Heard, On
-from shipway.api.notices import Notices
 from shipway.builds import records
 from shipway.builds.model import StepRecord
 from shipway.client import wire
 from shipway.kit import errors
+from shipway.kit.notices import Notices
 from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(

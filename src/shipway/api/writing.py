@@ -19,7 +19,7 @@ from shipway.kit import errors
 UNTOLD = "untold"
 """The tag of routes whose answer holds a secret, which is not kept to be told again."""
 
-HIDDEN = frozenset({"value", "target"})
+HIDDEN = frozenset({"value", "target", "password", "current"})
 """Fields of requests that the trail does not show."""
 
 LONGEST_KEY = 200

@@ -25,6 +25,8 @@ _NOTIFY_SECONDS = 0.2
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROLS = {code: None for code in (*range(9), *range(10, 32), *range(127, 160))}  # noqa: C420 -- a table
 
+_COLOURS = re.compile(r"(\x1b\[(?:[0-9]{1,3}(?:;[0-9]{1,3}){0,7})?m)")
+
 _NO_MASK = log.Mask()
 
 Notify = Callable[[str], Awaitable[None]]
@@ -35,6 +37,18 @@ class Piece:
     """A part of a log: whole lines, each ``2026-11-23T01:56:15.123Z text``, and where it ends."""
 
     lines: Sequence[str]
+    offset: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """Lines of a log with their numbers, from 1, and their colours as escape sequences.
+
+    ``total`` lines are there; ``offset`` is where the last of all ends.
+    """
+
+    lines: Sequence[tuple[int, str]]
+    total: int
     offset: int
 
 
@@ -64,11 +78,16 @@ class Logs:
                 await self._notify(run)
 
     def read(self, run: str, step: str, offset: int = 0) -> Piece:
-        """Return the whole lines from an offset on, about 256 KiB at most.
+        """Return the whole lines from an offset on, about 256 KiB at most, without colours.
 
         Reading from the offset of the last piece goes on where that one ended. A step without
         a log has no lines.
         """
+        piece = self.tail(run, step, offset)
+        return Piece(tuple(_plain(line) for line in piece.lines), piece.offset)
+
+    def tail(self, run: str, step: str, offset: int) -> Piece:
+        """Return the same with colours, as escape sequences."""
         try:
             with self._path(run, step).open("rb") as file:
                 file.seek(max(offset, 0))
@@ -76,7 +95,33 @@ class Logs:
         except FileNotFoundError:
             return Piece((), 0)
         whole = data[: data.rfind(b"\n") + 1]
-        return Piece(whole.decode(errors="replace").splitlines(), max(offset, 0) + len(whole))
+        return Piece(whole.decode(errors="replace").split("\n")[:-1], max(offset, 0) + len(whole))
+
+    def window(self, run: str, step: str, *, first: int, count: int) -> Window:
+        """Return so many lines from the number ``first`` on; with 0, the last ones."""
+        data, lines = self._lines(run, step)
+        start = max(first - 1, 0) if first else max(len(lines) - count, 0)
+        shown = lines[start : start + count]
+        return Window(_numbered(shown, start + 1), len(lines), len(data))
+
+    def find(self, run: str, step: str, text: str, *, most: int) -> tuple[Window, int]:
+        """Return the first ``most`` lines that hold a text, in any case, and how many do."""
+        data, lines = self._lines(run, step)
+        wanted = text.casefold()
+        found = [
+            (number, line)
+            for number, line in _numbered(lines, 1)
+            if wanted in _plain(line).casefold()
+        ]
+        return Window(found[:most], len(lines), len(data)), len(found)
+
+    def _lines(self, run: str, step: str) -> tuple[bytes, list[bytes]]:
+        try:
+            data = self._path(run, step).read_bytes()
+        except FileNotFoundError:
+            return b"", []
+        whole = data[: data.rfind(b"\n") + 1]
+        return whole, whole.split(b"\n")[:-1]
 
     def _path(self, run: str, step: str) -> pathlib.Path:
         if not re.fullmatch(r"\w+", run):
@@ -119,10 +164,16 @@ class _Writer:
     def __call__(self, line: str) -> None:
         if self._left <= 0:
             return
-        data = _line(self._mask(readable(line)[:LONGEST_LINE]))
+        data = _line(self._masked(line)[:LONGEST_LINE])
         self._left -= len(data)
         os.write(self._file, data if self._left > 0 else _line(CUT))
         self._changed()
+
+    def _masked(self, line: str) -> str:
+        """Return a line with its colours, unless it holds a secret: colours could hide one."""
+        plain = readable(line)
+        masked = self._mask(plain)
+        return coloured(line) if masked == plain else masked
 
     def close(self) -> None:
         os.close(self._file)
@@ -131,6 +182,23 @@ class _Writer:
 def readable(line: str) -> str:
     """Return a line without what would colour, move or hide things on the reader's terminal."""
     return _ESCAPES.sub("", line).translate(_CONTROLS)
+
+
+def coloured(line: str) -> str:
+    """Return a readable line with the sequences that colour it, and no others."""
+    if "\x1b" not in line:
+        return readable(line)
+    parts = _COLOURS.split(line)
+    return "".join(part if _COLOURS.fullmatch(part) else readable(part) for part in parts)
+
+
+def _plain(line: str) -> str:
+    """Return a line of a log without colours: who reads it may be a terminal, or a program."""
+    return readable(line) if "\x1b" in line else line
+
+
+def _numbered(lines: Sequence[bytes], first: int) -> Sequence[tuple[int, str]]:
+    return [(number, line.decode(errors="replace")) for number, line in enumerate(lines, first)]
 
 
 def _line(text: str) -> bytes:

@@ -10,6 +10,7 @@ import click
 from shipway.cli import (
     apps,
     audit,
+    console,
     deploy,
     dev,
     doctor,
@@ -33,7 +34,14 @@ from shipway.kit import command, errors
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "This machine": (serve.up, serve.down, doctor.doctor),
-    "Servers": (login.login, login.logout, login.whoami, login.server, status.status),
+    "Servers": (
+        login.login,
+        login.logout,
+        login.whoami,
+        login.server,
+        console.console,
+        status.status,
+    ),
     "An app": (init.init, dev.dev, apps.app, env.env, notify.notify),
     "Delivery": (
         deploy.deploy,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx2
 import pydantic
 
-from shipway.client import problems, status_wire, wire
+from shipway.client import problems, sessions_wire, status_wire, wire
 from shipway.client.updates import UpdateCalls
 from shipway.kit import errors, http
 
@@ -263,6 +263,10 @@ class Client(UpdateCalls):
 
     async def revoke_token(self, person: str, token: str) -> wire.Said:
         return await self._ask(wire.Said, "DELETE", _path("people", person, "tokens", token))
+
+    async def make_link(self, person: str) -> sessions_wire.Link:
+        """Ask for a link that signs in to the console once."""
+        return await self._ask(sessions_wire.Link, "POST", _path("people", person, "links"))
 
     async def audit(self, *, limit: int = 50, after: str = "") -> wire.Page[wire.AuditEntry]:
         """The newest come first."""

@@ -10,7 +10,9 @@ from shipway.access.answers import Answers
 from shipway.access.approvals import Approvals
 from shipway.access.audit import Audit
 from shipway.access.model import Caller
+from shipway.access.passwords import Passwords
 from shipway.access.people import People
+from shipway.access.sessions import Sessions
 from shipway.builds.logs import Logs
 from shipway.builds.model import Run
 from shipway.builds.records import Runs
@@ -96,6 +98,8 @@ class ApiPlatform:
     settings: Settings
     database: Database
     people: People
+    passwords: Passwords
+    sessions: Sessions
     approvals: Approvals
     audit: Audit
     answers: Answers

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.api import following, paging
-from shipway.api.notices import Notices
 from shipway.kit import db, errors
+from shipway.kit.notices import Notices
 
 
 @given(

@@ -24,7 +24,7 @@ async def test_lines_are_read_while_the_log_grows(tmp_path: pathlib.Path) -> Non
         second = kept.read("run_1", "test api", first.offset)
     assert [line.partition(" ")[2] for line in first.lines] == ["one"]
     assert [line.partition(" ")[2] for line in second.lines] == ["two"]
-    assert kept.read("run_1", "test api", second.offset).lines == []
+    assert kept.read("run_1", "test api", second.offset).lines == ()
 
 
 async def test_a_step_that_runs_again_goes_on_in_its_log(tmp_path: pathlib.Path) -> None:
@@ -105,3 +105,42 @@ def test_the_name_of_a_step_becomes_a_file_name(name: str) -> None:
     assert made
     assert "/" not in made
     assert not made.startswith(".")
+
+
+async def test_colours_are_kept_for_the_console_alone(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "test") as write:
+        write("\x1b[31mred\x1b[0m and \x1b[2Jcleared \x1b]0;title\x07")
+    assert kept.read("run_1", "test").lines[0][25:] == "red and cleared "
+    (shown,) = kept.window("run_1", "test", first=0, count=10).lines
+    assert (shown[0], shown[1][25:]) == (1, "\x1b[31mred\x1b[0m and cleared ")
+
+
+async def test_a_coloured_secret_is_masked_too(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "test", mask=log.Mask(["hunter2hunter2"])) as write:
+        write("it is hunter2\x1b[31mhunter2\x1b[0m")
+    assert kept.tail("run_1", "test", 0).lines[0].endswith("it is ***")
+
+
+async def test_a_part_of_a_log_has_numbered_lines(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "test") as write:
+        for number in range(1, 101):
+            write(f"line {number}")
+    window = kept.window("run_1", "test", first=0, count=3)
+    assert [number for number, _ in window.lines] == [98, 99, 100]
+    assert window.total == 100
+    assert kept.read("run_1", "test", window.offset).lines == ()
+    assert [n for n, _ in kept.window("run_1", "test", first=10, count=2).lines] == [10, 11]
+    assert kept.window("run_1", "test", first=500, count=2).lines == []
+    assert kept.window("run_1", "other", first=0, count=2).total == 0
+
+
+async def test_lines_are_found_in_any_case(tmp_path: pathlib.Path) -> None:
+    kept = logs.Logs(tmp_path)
+    async with kept.writing("run_1", "test") as write:
+        for text in ("An Error", "fine", "\x1b[31mER\x1b[0mROR"):
+            write(text)
+    window, count = kept.find("run_1", "test", "error", most=1)
+    assert ([number for number, _ in window.lines], count) == ([1], 2)

@@ -37,15 +37,27 @@ class Notices:
     @contextlib.contextmanager
     def of(self, channel: str, payload: str) -> Iterator[Notice]:
         """Subscribe. Who looks at the state after this, and before each wait, misses nothing."""
+        with self._subscribed((channel, payload)) as notice:
+            yield notice
+
+    @contextlib.contextmanager
+    def of_all(self) -> Iterator[Notice]:
+        """Subscribe to whatever is told."""
+        with self._subscribed(*((channel, "") for channel in self._channels)) as notice:
+            yield notice
+
+    @contextlib.contextmanager
+    def _subscribed(self, *keys: tuple[str, str]) -> Iterator[Notice]:
         event = asyncio.Event()
-        waiting = self._waiting.setdefault((channel, payload), set())
-        waiting.add(event)
+        for key in keys:
+            self._waiting.setdefault(key, set()).add(event)
         try:
             yield Notice(event)
         finally:
-            waiting.discard(event)
-            if not waiting:
-                self._waiting.pop((channel, payload), None)
+            for key in keys:
+                self._waiting[key].discard(event)
+                if not self._waiting[key]:
+                    del self._waiting[key]
 
     def close(self) -> None:
         """Wake everybody for the last time."""
@@ -63,7 +75,9 @@ class Notices:
 
     def _wake(self, channel: str, payload: str) -> None:
         if channel:
-            events = self._waiting.get((channel, payload), set())
+            events = set()
+            for key in {(channel, payload), (channel, "")}:
+                events |= self._waiting.get(key, set())
         else:
             events = {event for waiting in self._waiting.values() for event in waiting}
         for event in events:

@@ -1,0 +1,141 @@
+"""What moves: server-sent events that say when a page is to be asked for again, and log lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from shipway.console import loglines
+from shipway.console.showing import Console
+from shipway.kit import db, errors
+from shipway.kit.notices import Notices
+
+BEAT = 15.0
+"""Seconds after which a quiet stream shows that it is alive, and asks whether it may go on."""
+GATHER = 0.2
+"""Seconds in which what happens together is told together."""
+MOST = 500
+"""Streams at once: each is a page that somebody looks at."""
+
+_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+_SQL = db.queries(__package__)
+
+
+class Live:
+    """Streams of events. What changed is asked once for all streams of an app or run."""
+
+    def __init__(self, console: Console, notices: Notices) -> None:
+        self._console = console
+        self._notices = notices
+        self._looks: dict[str, asyncio.Task[str]] = {}
+        self._open = 0
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("/live/{app}", self.of_app),
+            Route("/live/{app}/{run}", self.of_run),
+        )
+
+    async def of_app(self, request: Request) -> Response:
+        """``changed`` with a mark whenever something of an app is another."""
+        await self._console.session(request)
+        app = request.path_params["app"]
+        return self._stream(self._marks(request, "mark_of_app", app))
+
+    async def of_run(self, request: Request) -> Response:
+        """``changed`` as above, and ``lines`` of the step that is looked at."""
+        await self._console.session(request)
+        run, step = request.path_params["run"], request.query_params.get("step", "")
+        told = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        return self._stream(self._lines(request, run, step, _place(told)))
+
+    def _stream(self, events: AsyncIterator[str]) -> Response:
+        if self._open >= MOST:
+            raise errors.Unavailable("Too many pages are open at once.", fix="Reload it later.")
+        return StreamingResponse(
+            self._counted(events), headers=_HEADERS, media_type="text/event-stream"
+        )
+
+    async def _counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+        self._open += 1
+        try:
+            async for event in events:
+                yield event
+        finally:
+            self._open -= 1
+
+    async def _marks(self, request: Request, query: str, subject: str) -> AsyncIterator[str]:
+        """Tell the mark of now, and each one that follows."""
+        told = ""
+        with self._notices.of_all() as notice:
+            while not self._notices.closed:
+                mark = await self._mark(query, subject)
+                yield _event("changed", mark) if mark != told else ": beat\n\n"
+                told = mark
+                await notice.wait(BEAT)
+                if not await self._may_go_on(request):
+                    yield _event("over", "")
+                    return
+
+    async def _lines(
+        self, request: Request, run: str, step: str, place: tuple[int, int]
+    ) -> AsyncIterator[str]:
+        offset, number = place
+        told = ""
+        with self._notices.of_all() as notice:
+            while not self._notices.closed:
+                mark = await self._mark("mark_of_run", run)
+                if mark != told:
+                    yield _event("changed", mark)
+                    told = mark
+                while step:
+                    piece = await asyncio.to_thread(self._console.on.logs.tail, run, step, offset)
+                    if not piece.lines:
+                        break
+                    numbered = list(enumerate(piece.lines, number + 1))
+                    number, offset = number + len(piece.lines), piece.offset
+                    yield _event("lines", loglines.items(numbered), id=f"{offset}.{number}")
+                yield ": beat\n\n"
+                await notice.wait(BEAT)
+                if not await self._may_go_on(request):
+                    yield _event("over", "")
+                    return
+
+    async def _mark(self, query: str, subject: str) -> str:
+        """Return what stands for the present state; those who ask at once share one look."""
+        key = f"{query} {subject}"
+        if key not in self._looks:
+            task = asyncio.create_task(self._look(query, subject))
+            self._looks[key] = task
+            task.add_done_callback(lambda _: self._looks.pop(key, None))
+        return await asyncio.shield(self._looks[key])
+
+    async def _look(self, query: str, subject: str) -> str:
+        await asyncio.sleep(GATHER)
+        row = await self._console.on.database.row(_SQL[query], subject=subject)
+        return str(row["mark"]) if row else ""
+
+    async def _may_go_on(self, request: Request) -> bool:
+        try:
+            await self._console.session(request)
+        except errors.Unknown:
+            return False
+        return True
+
+
+def _place(told: str) -> tuple[int, int]:
+    """Return how far into a log somebody has read: bytes and lines."""
+    bytes_, _, lines = told.partition(".")
+    if bytes_.isascii() and bytes_.isdigit() and lines.isascii() and lines.isdigit():
+        return int(bytes_), int(lines)
+    return 0, 0
+
+
+def _event(name: str, data: str, *, id: str = "") -> str:  # noqa: A002 -- the protocol's word
+    line = f"id: {id}\n" if id else ""
+    return f"{line}event: {name}\ndata: {json.dumps(data)}\n\n"

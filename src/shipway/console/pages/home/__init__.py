@@ -1,0 +1,1 @@
+"""Where the console begins: every app in a line."""

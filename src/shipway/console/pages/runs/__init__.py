@@ -1,0 +1,1 @@
+"""Every run of an app, the newest first."""
