@@ -448,8 +448,32 @@ async def test_processes_are_bounded(keeper: Keeper) -> None:
     script = "for i in $(seq 60); do sleep 5 & done; wait"
     said: list[str] = []
     task = Task(owner=BUILD, argv=("sh", "-c", script), key="k", sandbox=box)
-    assert await keeper.run(task, on_line=said.append) != 0
+    if os.geteuid() == 0:
+        with pytest.raises(errors.Failed, match=r"more processes than it may \(limit 20\)"):
+            await keeper.run(task, on_line=said.append)
+    else:
+        assert await keeper.run(task, on_line=said.append) != 0
     assert any("fork" in line.lower() for line in said)
+
+
+async def test_what_a_task_writes_is_bounded(keeper: Keeper) -> None:
+    box = Sandbox(writable=("out",), disk_bytes=32 * 1024**2)
+    fill = "i=0; while head -c 4000000 /dev/zero >out/$i; do i=$((i + 1)); done"
+    task = Task(owner=BUILD, argv=("sh", "-c", fill), key="k", sandbox=box)
+    with pytest.raises(errors.Failed, match=r"wrote .* \(limit 32.0 MiB\)") as failure:
+        await keeper.run(task)
+    assert "step_disk_gib" in failure.value.fix
+    one = Task(owner=BUILD, argv=("head", "-c", "40000000", "/dev/zero"), key="k", sandbox=box)
+    said: list[str] = []
+    words = ("sh", "-c", "head -c 40000000 /dev/zero >out/one")
+    task = Task(owner=BUILD, argv=words, key="k", sandbox=box)
+    assert await keeper.run(task, on_line=said.append) != 0
+    assert await keeper.run(one) == 0  # what is only said is no file
+
+
+async def test_a_task_comes_behind_the_apps(keeper: Keeper) -> None:
+    words = ("sh", "-c", "nice; cat /proc/self/oom_score_adj")
+    assert await lines_of(keeper, *words, sandbox=Sandbox()) == ["10", "500"]
 
 
 # Services

@@ -14,11 +14,15 @@ from shipway.builds.artifacts import Artifacts
 from shipway.builds.logs import Logs
 from shipway.builds.model import Artifact, BuildStep, Run, State, StepKind, StepResult
 from shipway.builds.records import Runs
+from shipway.builds.reserve import Reserve
 from shipway.builds.room import Room
 from shipway.builds.sources import Sources
 from shipway.builds.workspace import Workspace
 from shipway.kit import blobs, db, errors, settings
 from shipway.runtime.port import Keeper
+
+WAITING = "room on the disk"
+"""The step that shows that a run waits for it."""
 
 _LARGEST_RESULT = 1024 * 1024
 
@@ -49,20 +53,27 @@ class Builder:
         settings: settings.Settings,
         *,
         room: Room | None = None,
+        reserve: Reserve | None = None,
     ) -> None:
         self._keeper = keeper
         self._blobs = store
         self._sources = sources
         self._logs = logs
         self._home = settings.home
+        self._step_disk = settings.step_disk_bytes
         self._runs = Runs(database)
         self._results = kept.Results(database)
         self._artifacts = Artifacts(database, store)
+        self._reserve = reserve or Reserve(settings.home, settings.disk_reserve_bytes)
         self._room = room or Room.of_this_machine()
         self._tools: dict[str, str] = {}
 
     async def check_out(self, run: str, app: str, commit: str) -> None:
-        """Lay the sources of a commit where the steps of the run see them, read-only."""
+        """Lay the sources of a commit where the steps of the run see them, read-only.
+
+        Waits for room on the disk first, which the run shows as a step of its own.
+        """
+        await self._wait_for_disk(run)
         await self._keeper.provide(workspace.owner(app))
         with tempfile.TemporaryDirectory(prefix="shipway-") as folder:
             archive = pathlib.Path(folder) / "sources.tar"
@@ -82,6 +93,19 @@ class Builder:
                 provenance={"app": app},
             )
         )
+
+    async def _wait_for_disk(self, run: str) -> None:
+        if not self._reserve.short():
+            return
+        await self._runs.announce(run, [WAITING])
+        await self._runs.start_step(run, WAITING)
+        async with self._logs.writing(run, WAITING) as log:
+            try:
+                await self._reserve.wait(log)
+            except errors.Refused as error:
+                await self._runs.end_step(run, WAITING, State.FAILED, str(error))
+                raise
+        await self._runs.end_step(run, WAITING, State.SUCCEEDED, "There was room again.")
 
     async def perform(self, run: str, app: str, commit: str, step: BuildStep) -> StepResult:
         """Perform a step, or answer it from what an earlier one gave that saw the same.
@@ -168,12 +192,14 @@ class Builder:
             step=step,
             trusted=run.is_trusted,
             memory=self._room.most,
+            disk=self._step_disk,
             needs=seen.needs,
             paths=tuple(seen.inputs),
         )
         async with self._room.taken(workspace.USUAL_MEMORY.get(step.kind, workspace.GIB // 2)):
             # Only now: until there is room a step waits, and does not run.
             await self._runs.start_step(run.id, step.name, key=seen.key)
+            await self._reserve.wait(log)
             began = time.monotonic()
             left = await self._execute(run, place, log)
         result = kept.Result(
@@ -214,7 +240,8 @@ class Builder:
         try:
             status = await self._keeper.run(place.task(run.app), on_line=heard)
         except errors.Failed as error:
-            raise errors.Failed(error.what.replace(shlex.join(boxed.ARGV), step.name)) from error
+            what = error.what.replace(shlex.join(boxed.ARGV), step.name)
+            raise errors.Failed(what, fix=error.fix or _late(step)) from error
         left = await self._left(owner.app, place)
         if status or left is None or left.sentence:
             why = left.sentence if left else f"It ended with status {status} and left no result."
@@ -280,6 +307,12 @@ class Builder:
             seconds=result.seconds,
             facts=dict(result.facts),
         )
+
+
+def _late(step: BuildStep) -> str:
+    if step.kind is not StepKind.TEST:
+        return ""
+    return f"Find what hangs, or raise `timeout_seconds` of {step.name} in shipway.toml."
 
 
 def _sentence(step: BuildStep, result: kept.Result, *, cached: bool) -> str:

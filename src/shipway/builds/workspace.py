@@ -84,12 +84,14 @@ def install_folder(run: str, name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """The folders of a step of a run. ``memory`` is how many bytes the machine can give at most."""
+    """The folders of a step of a run. ``memory`` is how many bytes the machine can give at most,
+    ``disk`` how many the step may write."""
 
     run: str
     step: BuildStep
     trusted: bool
     memory: int = 4 * GIB
+    disk: int = 10 * GIB
     needs: tuple[Result, ...] = ()
     paths: tuple[str, ...] = field(default=())
     """The paths of the commit that the step sees."""
@@ -161,6 +163,7 @@ class Workspace:
             network=self.step.network,
             memory_bytes=min(MEMORY.get(self.step.kind, 2 * GIB), self.memory),
             processes=PROCESSES,
+            disk_bytes=self.disk,
         )
 
     def _mounted(self) -> Iterator[tuple[str, str]]:

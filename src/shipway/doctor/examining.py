@@ -91,6 +91,7 @@ def _round(patient: Patient) -> list[tuple[str, Look]]:
     return [
         ("programs", _programs(patient.home)),
         ("disk", _machine(patient)),
+        ("builds", _builds(patient)),
         ("permissions", _home(patient)),
         ("users", _users(patient)),
         ("services", _processes(patient)),
@@ -119,6 +120,19 @@ def _machine(patient: Patient) -> Look:
             judging_machine.memory(*looking_machine.memory()),
             *judging_machine.clock(clocks),
         ]
+
+    return look
+
+
+def _builds(patient: Patient) -> Look:
+    async def look() -> list[Finding]:
+        if patient.observed is None:  # the steward makes the groups when it starts
+            return []
+        return judging_machine.builds(
+            looking_machine.bounding(patient.home),
+            free=looking_machine.disk(patient.home).free,
+            reserve=patient.settings.disk_reserve_bytes,
+        )
 
     return look
 

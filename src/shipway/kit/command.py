@@ -83,14 +83,23 @@ def everything_inherited() -> dict[str, str]:
     return dict(os.environ)  # noqa: TID251 -- the door
 
 
-async def run(command: Command, *, on_line: OnLine | None = None, check: bool = True) -> Outcome:
+async def run(
+    command: Command,
+    *,
+    on_line: OnLine | None = None,
+    check: bool = True,
+    on_start: Callable[[int], None] | None = None,
+) -> Outcome:
     """Run a command to its end, telling ``on_line`` each line of both streams as it comes.
+    ``on_start`` is told its process id.
 
     The process leads a session of its own, and the whole session is killed when this call ends
     in any way: success, failure, time-out or cancellation. Raises `CommandFailed` unless ``check``
     is off, and `errors.Unavailable` when the program is not there.
     """
     process = await _start(command)
+    if on_start:
+        on_start(process.pid)
     last: list[str] = []
     output: list[bytes] = []
 

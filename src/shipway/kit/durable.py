@@ -24,7 +24,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import dbos
 import pydantic
 
-from shipway.kit import errors, log, single
+from shipway.kit import disk, errors, log, single
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -165,11 +165,21 @@ async def _outcome(
         return {"error": _kept_error(Interrupted("The run was cancelled."))}
     except Exception as error:  # noqa: BLE001 -- a bug must end the run with a sentence, not strand it
         _log.exception("step.broke", step=name, workflow=workflow)
-        return {"error": _kept_error(errors.Failed(f"{name} broke: {error!r}."))}
+        return {"error": _kept_error(_broken(name, error))}
     finally:
         _running[workflow].discard(task)
         if not _running[workflow]:
             del _running[workflow]
+
+
+def _broken(name: str, error: Exception) -> errors.Failed:
+    if isinstance(error, OSError) and error.errno in disk.FULL:
+        where = f" ({error.filename})" if error.filename else ""
+        return errors.Failed(
+            f"{name} could not write{where}: the disk is full.",
+            fix="Make room: `shipway housekeeping`, then do it again.",
+        )
+    return errors.Failed(f"{name} broke: {error!r}.")
 
 
 def _interrupted(task: asyncio.Future[Any]) -> bool:

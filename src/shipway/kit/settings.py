@@ -47,6 +47,11 @@ class Settings(pydantic_settings.BaseSettings):
     """The sender of e-mail notifications."""
     warm_seconds: int = 3600
     """How long the release before stays running, for a rollback in an instant."""
+    disk_reserve_gib: float = 2.0
+    """The disk keeps so many GiB free: builds wait while less is left, and the step of a build that
+    takes more than half of it is ended."""
+    step_disk_gib: float = 10.0
+    """So many GiB may one step of a build write."""
 
     update_signer: tuple[str, ...] = ()
     """A command that signs updates with keys kept elsewhere: it is given the key's id, reads the
@@ -56,6 +61,14 @@ class Settings(pydantic_settings.BaseSettings):
     def database_url(self) -> str:
         """Shipway's own PostgreSQL, by Unix socket."""
         return f"postgresql://shipway@/shipway?host={self.run}/store"
+
+    @property
+    def disk_reserve_bytes(self) -> int:
+        return int(self.disk_reserve_gib * 1024**3)
+
+    @property
+    def step_disk_bytes(self) -> int:
+        return int(self.step_disk_gib * 1024**3)
 
     @property
     def run(self) -> pathlib.Path:

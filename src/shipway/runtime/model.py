@@ -66,7 +66,8 @@ class Sandbox:
     depend on the run; a folder may be mounted inside another one, so outer ones come first.
     The platform's tools, SHIPWAY_HOME/tools, are always readable at ``/box/tools``; the user
     inside has a name, as initdb wants. ``cwd`` of the task is relative to ``/box``.
-    ``network`` gives the host's network and the registry settings.
+    ``network`` gives the host's network and the registry settings. ``disk_bytes`` bounds what the
+    task writes below ``writable``, ``temporary_bytes`` what it writes to ``/tmp``.
     """
 
     readable: tuple[str, ...] = ()
@@ -76,6 +77,7 @@ class Sandbox:
     memory_bytes: int = 4 * 1024**3
     processes: int = 512
     temporary_bytes: int = 2 * 1024**3
+    disk_bytes: int = 10 * 1024**3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shutil
 import tempfile
@@ -121,23 +122,35 @@ async def site(
 ) -> AsyncIterator[Site]:
     """One for all tests of a module: OS users and databases take their time to make."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="shipway-home-", dir="/var/tmp"))
+    async with building(home, cluster, tools_home, tmp_path_factory.mktemp("checkouts")) as made:
+        yield made
+    shutil.rmtree(home)
+
+
+@contextlib.asynccontextmanager
+async def building(
+    home: pathlib.Path, cluster: Any, tools_home: pathlib.Path, work: pathlib.Path, **given: Any
+) -> AsyncIterator[Site]:
+    """Have everything that builds in a folder, with settings of its own."""
     home.chmod(0o755)
     (home / "tools").symlink_to(tools_home / "tools")
     (home / "artifacts").mkdir()
     name = await cluster.make(template="template_shipway")
     database = db.Database(cluster.url(name), name="test")
     await database.open()
-    made = _site(home, database, tmp_path_factory.mktemp("checkouts"))
-    yield made
-    for app in made.apps:
-        await made.keeper.withdraw(owner(app))
-    await database.close()
-    await cluster.drop(name)
-    shutil.rmtree(home)
+    made = _site(settings.load(home=home, **given), database, work)
+    try:
+        yield made
+    finally:
+        for app in made.apps:
+            await made.keeper.withdraw(owner(app))
+        made.keeper.groups.remove()
+        await database.close()
+        await cluster.drop(name)
 
 
-def _site(home: pathlib.Path, database: db.Database, work: pathlib.Path) -> Site:
-    configured = settings.load(home=home)
+def _site(configured: settings.Settings, database: db.Database, work: pathlib.Path) -> Site:
+    home = configured.home
     keeper = LocalKeeper(home, configured)
     sources, store = Sources(home / "git"), blobs.Blobs(home / "artifacts")
     runs = Runs(database)

@@ -54,6 +54,14 @@ def test_room_without_inodes_is_no_room() -> None:
     assert weights(disk(50, inodes=1000, inodes_free=5)) == ["wrong"]
 
 
+def test_what_bounds_builds_is_said() -> None:
+    (fine,) = machine.builds(1, free=9, reserve=5)
+    assert fine.sentence.startswith("Control groups (version 1) bound the memory and processes")
+    (given_up, short) = machine.builds(0, free=GIB, reserve=2 * GIB)
+    assert weights([given_up, short]) == ["given up", "wrong"]
+    assert short.sentence == "Builds wait: 1.0 GiB are free, 2.0 GiB are needed."
+
+
 @given(st.integers(0, 10**15), st.integers(0, 10**15), st.integers(0), st.integers(0))
 def test_every_disk_is_judged(free: int, size: int, inodes_free: int, inodes: int) -> None:
     seen = machine.Disk(where="/", free=free, size=size, inodes_free=inodes_free, inodes=inodes)

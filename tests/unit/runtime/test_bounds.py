@@ -35,7 +35,8 @@ def test_version_two_is_bounded_at_the_top(root: pathlib.Path) -> None:
     files_in(root / "shipway-x", "cgroup.subtree_control")
     groups = bounds.Groups("shipway-x", root)
     assert groups._parents == (root / "shipway-x",)
-    assert (root / "cgroup.subtree_control").read_text() == "+memory +pids"
+    assert (root / "shipway-x" / "cgroup.subtree_control").read_text() == "+memory +pids"
+    assert bounds.version_in_force("shipway-x", root) == 2
     group = root / "shipway-x" / "task-1"
     files_in(group, "memory.max", "memory.swap.max", "pids.max")
     bounds._bound(group, BOX)
@@ -49,14 +50,25 @@ def test_version_one_is_bounded_inside_our_own_group(root: pathlib.Path) -> None
     (root / "pids").mkdir()
     groups = bounds.Groups("shipway-x", root)
     assert groups._parents == (root / "memory/outer/shipway-x", root / "pids/shipway-x")
+    assert bounds.version_in_force("shipway-x", root) == 1
     groups.remove()
     assert not (root / "pids/shipway-x").exists()
+    assert bounds.version_in_force("shipway-x", root) == 0
+
+
+def test_tasks_yield_the_processor_to_apps(root: pathlib.Path) -> None:
+    for folder in ("memory/outer", "pids", "cpu/shipway-x"):
+        (root / folder).mkdir(parents=True)
+    files_in(root / "cpu" / "shipway-x", "cpu.shares")
+    groups = bounds.Groups("shipway-x", root)
+    assert groups._parents[-1] == root / "cpu/shipway-x"
+    assert (root / "cpu/shipway-x/cpu.shares").read_text() == "256"
 
 
 async def test_without_control_groups_there_are_rlimits(root: pathlib.Path) -> None:
     async with bounds.Groups("shipway-x", root).holding(BOX) as group:
         assert group is None
-    assert {"--data=1000", "--nproc=7"} <= set(bounds.limits(BOX))
+    assert {"--data=1000", "--nproc=7"} <= set(bounds.limits(BOX, None))
 
 
 async def test_a_group_lives_as_long_as_its_task(root: pathlib.Path) -> None:

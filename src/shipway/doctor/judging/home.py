@@ -102,7 +102,6 @@ def accounts(seen: Sequence[Account], missing: Sequence[str]) -> list[Finding]:
 
 SINGLE_USER = (
     "As one user, servers, builds and Shipway itself can read one another's files and keys.",
-    "Without root no control groups bound the memory of builds: limits hold for each process alone.",
     "Without root the edge cannot listen below port 1024, unless the system allows it.",
 )
 

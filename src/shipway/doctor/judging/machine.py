@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shipway.doctor import findings
-from shipway.doctor.findings import Finding
+from shipway.doctor.findings import Finding, Weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,26 @@ def disk(seen: Disk) -> list[Finding]:
             judge("disk", told, f"Many small files: du --inodes -x {seen.where} | sort -n")
         )
     return found or [findings.fine("disk", sentence)]
+
+
+def builds(version: int, *, free: int, reserve: int) -> list[Finding]:
+    """Judge what bounds builds: control groups of a version (0: none), and the disk's reserve."""
+    if version:
+        told = (
+            f"Control groups (version {version}) bound the memory and processes of builds,"
+            " which come behind the apps."
+        )
+        found = [findings.fine("builds", told)]
+    else:
+        told = (
+            "There are no control groups for builds: limits hold for each process alone, and a"
+            " build with too much memory is ended when that is seen, some moments later."
+        )
+        found = [Finding(part="builds", weight=Weight.GIVEN_UP, sentence=told)]
+    if free < reserve:
+        waits = f"Builds wait: {_gib(free)} are free, {_gib(reserve)} are needed."
+        found.append(findings.wrong("builds", waits, "Make room: shipway housekeeping"))
+    return found
 
 
 def memory(available: int, size: int) -> Finding:

@@ -19,7 +19,8 @@ import psutil
 from shipway.database import find
 from shipway.doctor.judging import machine
 from shipway.kit import clock, command, errors
-from shipway.runtime.drivers import boot
+from shipway.kit import disk as files
+from shipway.runtime.drivers import boot, bounds, users
 
 OLDEST = {"node": (20, 19, 4), "python": (3, 11), "git": (2, 30), "bwrap": (0, 6)}
 _MEASURED_SECONDS = 0.3
@@ -96,15 +97,19 @@ def _python(version: tuple[int, ...]) -> machine.Program:
 
 def disk(folder: pathlib.Path) -> machine.Disk:
     """Measure the file system that a folder, or the nearest one above that is there, lies on."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    seen = os.statvfs(there)
+    seen = files.space(folder)
     return machine.Disk(
-        where=str(there),
-        free=seen.f_bavail * seen.f_frsize,
-        size=seen.f_blocks * seen.f_frsize,
-        inodes_free=seen.f_favail,
-        inodes=seen.f_files,
+        where=seen.where,
+        free=seen.free,
+        size=seen.size,
+        inodes_free=seen.files_free,
+        inodes=seen.files,
     )
+
+
+def bounding(home: pathlib.Path) -> int:
+    """Return the version of the control groups that bound builds, 0 where none do."""
+    return bounds.version_in_force(users.group_of(home))
 
 
 def memory() -> tuple[int, int]:

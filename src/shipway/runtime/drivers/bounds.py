@@ -15,6 +15,9 @@ from shipway.runtime.model import Sandbox
 
 _ROOT = pathlib.Path("/sys/fs/cgroup")
 _OWN = pathlib.Path("/proc/self/cgroup")
+_SHARES = {"cpu.weight": "25", "io.weight": "25", "cpu.shares": "256"}
+"""What all tasks together get of processor and disk where an app wants them too: a quarter of
+what one process of an app gets. Nothing is taken from them while nobody else wants it."""
 
 
 @dataclass(frozen=True)
@@ -23,31 +26,50 @@ class Group:
 
     folders: tuple[pathlib.Path, ...]
 
-    def joining(self) -> tuple[str, ...]:
-        """Return the command that joins the group, then becomes another command."""
-        enter = pathlib.Path(__file__).with_name("enter.py")
-        return (sys.executable, "-I", "-S", str(enter), *map(str, self.folders), "--")
-
     def ran_out_of_memory(self) -> bool:
         """Say whether the kernel has killed anything here for want of memory."""
+        return self._counts("oom_kill", "memory.events", "memory.oom_control")
+
+    def ran_out_of_processes(self) -> bool:
+        """Say whether the kernel has refused anybody here another process."""
+        return self._counts("max", "pids.events")
+
+    def _counts(self, what: str, *files: str) -> bool:
         for folder in self.folders:
-            for name in ("memory.events", "memory.oom_control"):
+            for name in files:
                 with contextlib.suppress(FileNotFoundError):
                     words = (folder / name).read_text().split()
-                    if int(dict(zip(words[::2], words[1::2], strict=False)).get("oom_kill", 0)):
+                    if int(dict(zip(words[::2], words[1::2], strict=False)).get(what, 0)):
                         return True
         return False
 
 
-def limits(sandbox: Sandbox) -> tuple[str, ...]:
-    """Return the command that bounds another by rlimits, where no control group can be made.
+def entering(group: Group | None) -> tuple[str, ...]:
+    """Return the command that joins the group, if there is one, steps behind the apps, and then
+    becomes another command."""
+    enter = pathlib.Path(__file__).with_name("enter.py")
+    folders = map(str, group.folders) if group else ()
+    return (sys.executable, "-I", "-S", str(enter), *folders, "--")
 
-    These hold for each process, not for the task; they stand in a user namespace of the task's
-    own, so that other processes of the same user are not counted.
+
+def limits(sandbox: Sandbox, group: Group | None) -> tuple[str, ...]:
+    """Return the command that bounds another by rlimits: no file is larger than all may be.
+
+    Without a control group they bound memory and processes too. These hold for each process, not
+    for the task (see `guarding`); they stand in a user namespace of the task's own, so that other
+    processes of the same user are not counted.
     """
-    return (
-        "prlimit", f"--data={sandbox.memory_bytes}", f"--nproc={sandbox.processes}", "--core=0", "--",
-    )  # fmt: skip
+    alone = (f"--data={sandbox.memory_bytes}", f"--nproc={sandbox.processes}")
+    bounded = () if group else alone
+    return ("prlimit", f"--fsize={sandbox.disk_bytes}", *bounded, "--core=0", "--")
+
+
+def version_in_force(name: str, root: pathlib.Path = _ROOT) -> int:
+    """Return the version of the control groups that a running steward bounds tasks with; 0 where
+    it could make none."""
+    if all(folder.is_dir() for folder in _required(root, name)):
+        return 2 if _is_version_two(root) else 1
+    return 0
 
 
 class Groups:
@@ -92,11 +114,7 @@ def _parents(root: pathlib.Path, name: str) -> tuple[pathlib.Path, ...]:
     """Make Shipway's own group and return its folders; empty when that is not possible."""
     if os.geteuid() != 0:
         return ()
-    two = (root / "cgroup.controllers").exists()
-    # In version 2 a group with processes can have no bounded children, so ours is at the top;
-    # in version 1 it is inside the one that we are in, whose bounds hold for it too.
-    above = (root,) if two else tuple(root / each / _own(each) for each in ("memory", "pids"))
-    parents = tuple(folder / name for folder in above)
+    two, parents = _is_version_two(root), _required(root, name)
     try:
         for parent in parents:
             parent.mkdir(exist_ok=True)
@@ -106,7 +124,44 @@ def _parents(root: pathlib.Path, name: str) -> tuple[pathlib.Path, ...]:
                 (folder / "cgroup.subtree_control").write_text("+memory +pids")
     except OSError:
         return ()
-    return parents
+    return parents + _sharing(root, name, parents)
+
+
+def _sharing(
+    root: pathlib.Path, name: str, parents: tuple[pathlib.Path, ...]
+) -> tuple[pathlib.Path, ...]:
+    """Have tasks yield processor and disk where the machine can do it, and return the folders
+    that a task must join for it besides."""
+    if _is_version_two(root):
+        for controller in ("cpu", "io"):
+            with contextlib.suppress(OSError):
+                (root / "cgroup.subtree_control").write_text(f"+{controller}")
+        besides: tuple[pathlib.Path, ...] = ()
+    else:
+        besides = (root / "cpu" / _own("cpu") / name,)
+    try:
+        for folder in besides:
+            folder.mkdir(exist_ok=True)
+            _clear(folder)
+    except OSError:
+        besides = ()
+    for folder in (*parents, *besides):
+        for file, share in _SHARES.items():
+            if (folder / file).exists():
+                (folder / file).write_text(share)
+    return besides
+
+
+def _is_version_two(root: pathlib.Path) -> bool:
+    return (root / "cgroup.controllers").exists()
+
+
+def _required(root: pathlib.Path, name: str) -> tuple[pathlib.Path, ...]:
+    """In version 2 a group with processes can have no bounded children, so ours is at the top;
+    in version 1 it is inside the one that we are in, whose bounds hold for it too."""
+    if _is_version_two(root):
+        return (root / name,)
+    return tuple(root / each / _own(each) / name for each in ("memory", "pids"))
 
 
 def _own(controller: str) -> str:

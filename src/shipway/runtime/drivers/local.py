@@ -7,12 +7,11 @@ import contextlib
 import os
 import pathlib
 import re
-import shlex
 import weakref
 from collections.abc import Sequence
 
 from shipway.kit import command, errors, settings
-from shipway.runtime.drivers import bounds, definition, fence, logs, sandbox, unpacking
+from shipway.runtime.drivers import bounds, definition, fence, guarding, logs, sandbox, unpacking
 from shipway.runtime.drivers import users as accounts
 from shipway.runtime.drivers.tree import Tree
 from shipway.runtime.model import Kind, Observed, Owner, Service, Task
@@ -38,6 +37,7 @@ class LocalKeeper:
         self._registry = sandbox.Registry(
             variables=command.inherited(*sandbox.REGISTRY_VARIABLES), files=settings.registry_files
         )
+        self._reserve = settings.disk_reserve_bytes
         self._running: dict[str, asyncio.Task[int]] = {}
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -123,12 +123,25 @@ class LocalKeeper:
         )
         with sandbox.descriptors() as files:
             async with self.groups.holding(task.sandbox) as group:
-                words = self._words(task, view, files, group)
+                wanted = command.Command(
+                    argv=self._words(task, view, files, group),
+                    env=command.base_environment(),
+                    timeout=task.timeout,
+                    stdin=task.stdin,
+                    fds=tuple(files.all),
+                )
+                guard = self._guard(task, folder, group)
                 meter = logs.Meter(task, on_line)
-                status = await _run(task, words, tuple(files.all), meter)
-                if status and task.sandbox:
-                    _explain(task, status, group)
-        return status
+                return await guarding.run(task, wanted, meter, guard=guard, group=group)
+
+    def _guard(
+        self, task: Task, folder: pathlib.Path, group: bounds.Group | None
+    ) -> guarding.Guard | None:
+        if not task.sandbox:
+            return None
+        return guarding.Guard(
+            folder=folder, sandbox=task.sandbox, reserve=self._reserve, grouped=bool(group)
+        )
 
     def _words(
         self,
@@ -137,10 +150,9 @@ class LocalKeeper:
         files: sandbox.Descriptors,
         group: bounds.Group | None,
     ) -> tuple[str, ...]:
-        bounded = task.sandbox and not group
-        limits = bounds.limits(task.sandbox) if bounded and task.sandbox else ()
+        limits = bounds.limits(task.sandbox, group) if task.sandbox else ()
         return (
-            *(group.joining() if group else ()),
+            *(bounds.entering(group) if task.sandbox else ()),
             *self.users.becoming(task.owner),
             *sandbox.argv(task, view, files, limits),
         )
@@ -248,29 +260,3 @@ def _make(folder: pathlib.Path, ids: fence.Ids, *, mode: int) -> None:
 async def _cancelled(work: asyncio.Task[int]) -> None:
     work.cancel()
     await asyncio.wait({work})
-
-
-async def _run(task: Task, words: tuple[str, ...], fds: tuple[int, ...], meter: logs.Meter) -> int:
-    wanted = command.Command(
-        argv=words,
-        env=command.base_environment(),
-        timeout=task.timeout,
-        stdin=task.stdin,
-        fds=fds,
-    )
-    try:
-        return (await command.run(wanted, on_line=meter, check=False)).status
-    except command.CommandFailed as error:
-        raise errors.Failed(
-            f"`{shlex.join(task.argv)}` ran out of time after {task.timeout:g} seconds."
-        ) from error
-
-
-def _explain(task: Task, status: int, group: bounds.Group | None) -> None:
-    """Raise `errors.Failed` when the bounds of the sandbox ended the task."""
-    assert task.sandbox
-    limit = f"(limit {task.sandbox.memory_bytes // 1024**2} MB)"
-    if group and group.ran_out_of_memory():
-        raise errors.Failed(f"`{shlex.join(task.argv)}` ran out of memory {limit}.")
-    if status in {137, -9} and not group:
-        raise errors.Failed(f"`{shlex.join(task.argv)}` was killed, probably for memory {limit}.")
