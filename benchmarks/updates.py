@@ -22,13 +22,12 @@ import subprocess  # noqa: TID251 -- outside of the house: it measures processes
 import sys
 import tempfile
 import time
-import urllib.parse
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from bench import figures
+from bench import checks, figures
+from bench.checks import Server
 
 from shipway.builds.box import client
 from shipway.kit import clock
@@ -77,33 +76,15 @@ uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=Fa
 """
 
 
-@dataclass
-class Round:
-    """What one round of asking gave. Latencies are in seconds, CPU is of the server."""
-
-    answers: int
-    seconds: float
-    cpu: float
-    latencies: list[float] = field(repr=False)
-
-    @property
-    def rate(self) -> float:
-        return self.answers / self.seconds
-
-    @property
-    def cost(self) -> float:
-        """Seconds of CPU for one answer."""
-        return self.cpu / self.answers
-
-
 def main() -> int:
     arguments = _arguments()
     load = os.getloadavg()
+    peer = Server(arguments.peer, arguments.peer_pid) if arguments.peer else None
     with tempfile.TemporaryDirectory(prefix="shipway-bench-", dir="/var/tmp") as folder:
         home = pathlib.Path(folder)
         size = lay_out(home)
         with serving(home, 0) as updates, serving(home, size) as static:
-            found = asyncio.run(measure(updates, static, arguments.peer))
+            found = asyncio.run(measure(home, updates, static, peer))
     if not arguments.quick:
         found["patches"] = patches()
     tell(found)
@@ -125,6 +106,8 @@ def tell(found: Mapping[str, Any]) -> None:
     parts = (("throughput", found["of_ceiling"]), ("CPU", found["of_ceiling_by_cpu"]))
     figures.table(f"part of the ceiling ({goal})", [("", "part"), *parts])
     changes = [(k, v) for k, v in found.get("patches", {}).items() if "patch" in v]
+    if "times_the_peer" in found:
+        figures.table("beside the peer", [("", "times"), ("checks", found["times_the_peer"])])
     sizes = [(k.replace("_", " "), v["patch"], v["smallest_full"], v["part"]) for k, v in changes]
     if sizes:
         figures.table("patches, in bytes", [("", "patch", "smallest full", "part"), *sizes])
@@ -133,6 +116,7 @@ def tell(found: Mapping[str, Any]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Checks for updates, and the sizes of patches")
     parser.add_argument("--peer", default="", help="the manifest URL of another update server")
+    parser.add_argument("--peer-pid", type=int, default=0, help="its process, for CPU and memory")
     parser.add_argument("--quick", action="store_true", help="without real exports")
     return parser.parse_args()
 
@@ -182,25 +166,6 @@ def lay_out(home: pathlib.Path) -> int:
     return len(text) + 900
 
 
-@dataclass(frozen=True)
-class Server:
-    url: str
-    pid: int
-    home: pathlib.Path
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of CPU so far."""
-        parts = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
-
-    @property
-    def memory(self) -> int:
-        """Bytes in memory."""
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
-
-
 @contextlib.contextmanager
 def serving(home: pathlib.Path, size: int) -> Iterator[Server]:
     """Serve the updates, or ``size`` static bytes, in a process of its own."""
@@ -209,7 +174,7 @@ def serving(home: pathlib.Path, size: int) -> Iterator[Server]:
     process = subprocess.Popen([sys.executable, "-c", code, str(home), str(port), str(size)])
     try:
         _wait_for(port)
-        yield Server(f"http://127.0.0.1:{port}{manifests.MANIFEST}", process.pid, home)
+        yield Server(f"http://127.0.0.1:{port}{manifests.MANIFEST}", process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -233,124 +198,73 @@ def _wait_for(port: int) -> None:
 # --- asking -----------------------------------------------------------------------------------------
 
 
-def request(url: str, path: str, device: str, current: str, more: str = "") -> bytes:
-    """Return the bytes of a check, with the headers that a phone sends."""
-    host = urllib.parse.urlsplit(url).netloc
-    lines = [
-        f"GET {path} HTTP/1.1",
-        f"host: {host}",
-        "accept: multipart/mixed,application/expo+json,application/json",
-        "expo-platform: ios",
-        "expo-protocol-version: 1",
-        "expo-api-version: 1",
-        "expo-updates-environment: BARE",
-        "expo-json-error: true",
-        f"eas-client-id: {device.upper()}",
-        "expo-runtime-version: bench",
-        f"expo-current-update-id: {current}",
-        f"expo-embedded-update-id: {current}",
-        'expo-expect-signature: sig, keyid="main", alg="rsa-v1_5-sha256"',
-        "x-shipway-updates: bench/production",
-        *([more] if more else []),
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-async def ask(server: Server, requests: Sequence[bytes], seconds: float, *, at_once: int) -> Round:
-    """Ask again and again over kept connections."""
-    latencies: list[float] = []
-    loop = asyncio.get_running_loop()
-    cpu, begun = server.cpu if server.pid else 0.0, loop.time()
-
-    async def connection(first: int) -> None:
-        parts = urllib.parse.urlsplit(server.url)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        number = first
-        while number == first or loop.time() - begun < seconds:
-            asked = loop.time()
-            writer.write(requests[number % len(requests)])
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]
-            if length.strip():
-                await reader.readexactly(int(length))
-            assert head[9:10] == b"2", head
-            latencies.append(loop.time() - asked)
-            number += at_once
-        writer.close()
-
-    await asyncio.gather(*(connection(number) for number in range(at_once)))
-    spent = (server.cpu if server.pid else 0.0) - cpu
-    return Round(len(latencies), loop.time() - begun, spent, latencies)
-
-
-async def measure(updates: Server, static: Server, peer: str) -> dict[str, Any]:
-    running = (updates.home / "update").read_text()
-    fresh = str(uuid.uuid4())
-    devices = [str(uuid.uuid4()) for _ in range(1000)]
-    path = manifests.MANIFEST
-
-    def of(server: Server, known: int, current: str) -> list[bytes]:
-        return [request(server.url, path, one, current) for one in devices[:known]]
-
+async def measure(
+    home: pathlib.Path, updates: Server, static: Server, peer: Server | None
+) -> dict[str, Any]:
+    running, fresh = (home / "update").read_text(), str(uuid.uuid4())
     found: dict[str, Any] = {}
     for known in (1, 100, 1000):
-        rounds = await _rounds(updates, of(updates, known, fresh), static, of(static, known, fresh))
-        found[f"manifest_{known}_devices"] = _told(rounds[0])
-        found["static_same_size"] = _told(rounds[1])
-    found["of_ceiling"] = round(
-        found["manifest_1000_devices"]["per_second"] / found["static_same_size"]["per_second"],
-        3,
-    )
-    cpu = found["static_same_size"]["cpu_ms"] / found["manifest_1000_devices"]["cpu_ms"]
-    found["of_ceiling_by_cpu"] = round(cpu, 3)
-    found["nothing_new_1000_devices"] = _told(
-        [await ask(updates, of(updates, 1000, running), ROUND_SECONDS, at_once=CONNECTIONS)]
-    )
-    storm = await ask(updates, of(updates, 1000, fresh), ROUND_SECONDS * 2, at_once=200)
-    found["push_storm_200_at_once"] = _told([storm])
-    found["assets"] = await _assets(updates, fresh)
+        both = [checks.devices(server, known, fresh) for server in (updates, static)]
+        rounds = await _rounds(updates, both[0], static, both[1])
+        found[f"manifest_{known}_devices"] = checks.told(rounds[0])
+        found["static_same_size"] = checks.told(rounds[1])
+    ours, ceiling = found["manifest_1000_devices"], found["static_same_size"]
+    found["of_ceiling"] = round(ours["per_second"] / ceiling["per_second"], 3)
+    found["of_ceiling_by_cpu"] = round(ceiling["cpu_ms"] / ours["cpu_ms"], 3)
+    had = checks.devices(updates, 1000, running)
+    nothing = await checks.ask(updates, had, ROUND_SECONDS, at_once=CONNECTIONS)
+    found["nothing_new_1000_devices"] = checks.told([nothing])
+    new = checks.devices(updates, 1000, fresh)
+    storm = await checks.ask(updates, new, ROUND_SECONDS * 2, at_once=200)
+    found["push_storm_200_at_once"] = checks.told([storm])
+    found["assets"] = await _assets(home, updates, fresh)
     found["memory_mib"] = {
         "updates": round(updates.memory / 2**20, 1),
         "static": round(static.memory / 2**20, 1),
     }
-    if peer:
-        other = Server(peer, 0, updates.home)
-        peer_path = urllib.parse.urlsplit(peer).path or "/"
-        asked = [request(peer, peer_path, one, fresh) for one in devices]
-        found["peer"] = _told([await ask(other, asked, ROUND_SECONDS * 2, at_once=CONNECTIONS)])
-    return found
+    return found | (await _beside(updates, peer, fresh) if peer else {})
+
+
+async def _beside(updates: Server, peer: Server, fresh: str) -> dict[str, Any]:
+    """Ask another update server the same, in turns with ours."""
+    both = [checks.devices(server, 1000, fresh) for server in (updates, peer)]
+    ours, theirs = await _rounds(updates, both[0], peer, both[1])
+    storm = await checks.ask(peer, both[1], ROUND_SECONDS * 2, at_once=200)
+    told = {
+        "peer_1000_devices": checks.told(theirs),
+        "peer_push_storm_200_at_once": checks.told([storm]),
+        "ours_beside_the_peer": checks.told(ours),
+    }
+    rates = [statistics.median(one.rate for one in rounds) for rounds in (ours, theirs)]
+    sizes = {"ours": ours[-1].bytes, "peer": theirs[-1].bytes}
+    memory = round(peer.memory / 2**20, 1) or None
+    return told | {
+        "times_the_peer": figures.ratio(*rates),
+        "bytes_of_an_answer": sizes,
+        "peer_memory_mib": memory,
+    }
 
 
 async def _rounds(
     one: Server, ones: Sequence[bytes], other: Server, others: Sequence[bytes]
-) -> tuple[list[Round], list[Round]]:
+) -> tuple[list[checks.Round], list[checks.Round]]:
     """Ask both in turns."""
     mine, theirs = [], []
     for _ in range(ROUNDS):
-        mine.append(await ask(one, ones, ROUND_SECONDS, at_once=CONNECTIONS))
-        theirs.append(await ask(other, others, ROUND_SECONDS, at_once=CONNECTIONS))
+        mine.append(await checks.ask(one, ones, ROUND_SECONDS, at_once=CONNECTIONS))
+        theirs.append(await checks.ask(other, others, ROUND_SECONDS, at_once=CONNECTIONS))
     return mine, theirs
 
 
-async def _assets(updates: Server, fresh: str) -> dict[str, Any]:
-    path = (updates.home / "asset").read_text()
-    device = [request(updates.url, path, str(uuid.uuid4()), fresh)]
-    first = await ask(updates, device, 0.0, at_once=1)
-    kept = await ask(updates, device, ROUND_SECONDS, at_once=CONNECTIONS)
+async def _assets(home: pathlib.Path, updates: Server, fresh: str) -> dict[str, Any]:
+    path = (home / "asset").read_text()
+    device = [checks.request(updates, str(uuid.uuid4()), fresh, path)]
+    first = await checks.ask(updates, device, 0.0, at_once=1)
+    kept = await checks.ask(updates, device, ROUND_SECONDS, at_once=CONNECTIONS)
     return {
         "bytes": 1024 * 1024,
         "first_ms": round(first.latencies[0] * 1000, 2),
-        "cached": _told([kept]),
-    }
-
-
-def _told(rounds: Sequence[Round]) -> dict[str, float]:
-    latencies = sorted(one for round_ in rounds for one in round_.latencies)
-    return {
-        "per_second": round(statistics.median(round_.rate for round_ in rounds), 1),
-        "cpu_ms": round(statistics.median(round_.cost for round_ in rounds) * 1000, 4),
-        "p50_ms": round(latencies[len(latencies) // 2] * 1000, 2),
-        "p99_ms": round(latencies[int(len(latencies) * 0.99)] * 1000, 2),
+        "cached": checks.told([kept]),
     }
 
 

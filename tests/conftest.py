@@ -37,7 +37,7 @@ NO_DURABILITY = {
 }
 
 
-TIERS = ("unit", "architecture", "contracts", "integration", "stories", "chaos")
+TIERS = ("unit", "architecture", "contracts", "integration", "stories", "chaos", "soak")
 """The folders of the tests, the quick ones first: what is broken is heard of early."""
 
 
