@@ -63,6 +63,7 @@ class Sightings:
         self._failed_lines = 0
         self._dropped = 0
         self._salt = b""
+        self._writing = asyncio.Lock()
         self._file: pathlib.Path | None = None
 
     def asked(self, app: str, channel: str, asked: Asked, offered: str) -> None:
@@ -96,11 +97,13 @@ class Sightings:
             self._write(*self._taken())
 
     async def flush(self) -> None:
+        """Write what waits. When this returns, all that was seen before stands in the files."""
         if self._dropped:
             _log.warning("sightings.dropped", count=self._dropped)
             self._dropped = 0
-        if self._waiting:
-            await asyncio.to_thread(self._write, *self._taken())
+        async with self._writing:
+            if self._waiting:
+                await asyncio.to_thread(self._write, *self._taken())
 
     def _taken(self) -> tuple[list[Sighting], list[str]]:
         """Take what waits to be written."""
