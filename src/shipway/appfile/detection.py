@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from shipway.appfile import sections, words
+from shipway.appfile import node, sections, words
 from shipway.appfile.sections import Section, Value
 from shipway.appfile.survey import Part
 
-NODE_SERVERS = ("express", "fastify", "koa", "hono", "@nestjs/core", "@hapi/hapi", "restify")
 PYTHON_SERVERS = ("fastapi", "flask", "django", "starlette", "litestar", "aiohttp", "sanic")
-NODE_ENTRIES = (
-    "src/server.ts",
-    "src/index.ts",
-    "src/main.ts",
-    "server/index.ts",
-    "server/index.js",
-    "src/server.js",
-    "src/index.js",
-    "server.ts",
-    "server.js",
-    "index.ts",
-    "index.js",
-)
-_SCRIPT_FILE = re.compile(r"(?:^|\s)(?:\./)?((?:[\w@.-]+/)*[\w@.-]+\.[cm]?[jt]s)(?=\s|$)")
 
 
 def client(parts: Sequence[Part]) -> Part | None:
@@ -36,11 +20,11 @@ def client(parts: Sequence[Part]) -> Part | None:
 
 def server(parts: Sequence[Part]) -> Part | None:
     """Return the API server: what depends on a framework for one, or has a script to build it."""
-    node = [p for p in parts if p.kind == "node"]
+    in_node = [p for p in parts if p.kind == "node"]
     python = [p for p in parts if p.kind == "python"]
-    built = [p for p in node if "server:build" in p.scripts]
+    built = [p for p in in_node if "server:build" in p.scripts]
     framed = [p for p in python if p.depends_on(*PYTHON_SERVERS)]
-    framed += [p for p in node if p.depends_on(*NODE_SERVERS)]
+    framed += [p for p in in_node if p.depends_on(*node.FRAMEWORKS)]
     return next(iter([*built, *framed]), None)
 
 
@@ -54,18 +38,8 @@ def client_section(part: Part) -> Section:
     )
 
 
-def server_section(part: Part) -> Section:
-    if part.kind == "python":
-        return _python_server(part)
-    entry = _node_entry(part)
-    if not entry:
-        return _command_server(part)
-    return Section(
-        heading="[server]",
-        keys={"kind": "node", "folder": part.folder, "entry": entry, "health": "/health"},
-        told="The API server, bundled from its entry. It must listen on PORT.\n"
-        "CHECK: health is a path that answers 200 when the server can work.",
-    )
+def server_section(part: Part, parts: Sequence[Part]) -> Section:
+    return _python_server(part) if part.kind == "python" else node.server(part, parts)
 
 
 def _python_server(part: Part) -> Section:
@@ -91,34 +65,6 @@ def _python_entry(part: Part) -> tuple[str, bool]:
     return f"{package}.main:main", False
 
 
-def _node_entry(part: Part) -> str:
-    """Return the source file that the scripts name, else one at a usual place."""
-    order = ("server:build", "server:dev", "build", "dev", "start")
-    scripts = [part.scripts[name] for name in order if name in part.scripts]
-    named = [match for script in scripts for match in _SCRIPT_FILE.findall(script)]
-    main = part.manifest.get("main")
-    candidates = [*named, *([main] if isinstance(main, str) else []), *NODE_ENTRIES]
-    safe = (c.removeprefix("./") for c in candidates)
-    return next((c for c in safe if words.FOLDER.fits(c) and part.has(c)), "")
-
-
-def _command_server(part: Part) -> Section:
-    build = next((s for s in ("server:build", "build") if s in part.scripts), "build")
-    return Section(
-        heading="[server]",
-        keys={
-            "kind": "command",
-            "folder": part.folder,
-            "run": (*sections.runner(part), "run", build),
-            "output": "dist/server.js",
-            "start": ("node", "{server}"),
-            "health": "/health",
-        },
-        told="CHECK: the command must make one file, and output must name it.\n"
-        "CHECK: health is a path that answers 200 when the server can work.",
-    )
-
-
 def installs(parts: Sequence[Part], used: Iterable[Part]) -> Iterator[Section]:
     """Return the steps that fetch dependencies, once for each folder with a lock file."""
     seen: set[tuple[str, str]] = set()
@@ -127,7 +73,7 @@ def installs(parts: Sequence[Part], used: Iterable[Part]) -> Iterator[Section]:
         if (home.folder, home.kind) in seen:
             continue
         seen.add((home.folder, home.kind))
-        yield from _node_install(home) if home.kind == "node" else _python_install(home)
+        yield from node.installs(home) if home.kind == "node" else _python_install(home)
 
 
 def _locked(parts: Sequence[Part], part: Part) -> Part:
@@ -140,23 +86,6 @@ def _locked(parts: Sequence[Part], part: Part) -> Part:
 
 def _is_within(inner: str, outer: str) -> bool:
     return outer in {".", inner} or inner.startswith(f"{outer}/")
-
-
-def _node_install(part: Part) -> Iterator[Section]:
-    lock = part.has(*sections.NODE_LOCKS)
-    run = sections.NODE_LOCKS.get(lock, ("npm", "install"))
-    if lock == "yarn.lock" and part.has(".yarnrc.yml"):
-        run = ("yarn", "install", "--immutable")
-    told = "" if lock else "CHECK: without a lock file each build may get other versions."
-    inputs = ("package.json", lock) if lock and not _reads_more(part) else ()
-    yield _install(part, sections.slug(part), run, inputs, told)
-
-
-def _reads_more(part: Part) -> bool:
-    """Whether an install looks at more than the manifest and the lock file."""
-    hooks = {"preinstall", "install", "postinstall", "prepare"} & part.scripts.keys()
-    workspaces = "workspaces" in part.manifest or part.has("pnpm-workspace.yaml")
-    return bool(hooks or workspaces or part.has(".npmrc", ".yarnrc.yml"))
 
 
 def _python_install(part: Part) -> Iterator[Section]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Iterator, Sequence
 
-from shipway.appfile import names, survey, words
+from shipway.appfile import names, sources, survey, words
 from shipway.appfile.sections import Section, Value
 from shipway.appfile.survey import Part
 
 _ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)$")
+ADDRESSES = frozenset({"DATABASE_URL", "POSTGRES_URL", "DATABASE_URI", "SQLALCHEMY_DATABASE_URI"})
+"""What the address of the database is usually called."""
+
+SERVERS = frozenset(
+    f"EXPO_PUBLIC_{name}"
+    for name in ("API_URL", "API_BASE_URL", "API_BASE", "API_HOST", "BACKEND_URL", "SERVER_URL")
+)
+"""What the address of the server is usually called in a client."""
+
 _SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|KEY|DSN|CREDENTIAL|PRIVATE")
 
 
@@ -25,14 +35,39 @@ def variables(parts: Sequence[Part]) -> Iterator[Section]:
                 yield _variable(match[1], match[2].split(" #")[0].strip().strip("'\""))
 
 
+def read(
+    server: Part | None, client: Part | None, shown: Sequence[Section], *, has_database: bool
+) -> Iterator[Section]:
+    """Return what no example shows although the sources read it: what Shipway knows the value of."""
+    known = {section.heading for section in shown}
+    found: dict[str, tuple[str, str]] = {}
+    if server and server.kind == "node" and has_database:
+        said = sources.of_server(server, "").variables
+        found |= dict.fromkeys(sorted(said & ADDRESSES), ("secret", "DB_URL"))
+    if client:
+        said = sources.of_client(client).variables
+        found |= dict.fromkeys(sorted(said & SERVERS), ("public", "API_URL"))
+    for name, (kind, original) in found.items():
+        if (heading := f"[variables.{name}]") not in known:
+            yield Section(heading=heading, keys={"kind": kind, "same_as": original})
+
+
 def _variable(name: str, value: str) -> Section:
-    if name == "DATABASE_URL":
-        return Section(heading="", told="CHECK: DATABASE_URL is called DB_URL under Shipway.")
+    if name in ADDRESSES:
+        keys: dict[str, Value] = {"kind": "secret", "same_as": "DB_URL"}
+        return Section(heading=f"[variables.{name}]", keys=keys)
+    if name in SERVERS:
+        below = urllib.parse.urlsplit(value).path.strip("/")
+        told = (
+            f"CHECK: the example has /{below} at the end, which API_URL has not." if below else ""
+        )
+        keys = {"kind": "public", "same_as": "API_URL"}
+        return Section(heading=f"[variables.{name}]", keys=keys, told=told)
     public = name.startswith(names.PUBLIC)
     kind = "public" if public else "secret" if _SECRET.search(name) else "plain"
     if not words.VARIABLE_NAME.fits(name) or names.objection(name, kind):
         return Section(heading="", told=f"CHECK: a variable cannot be called {name[:100]}.")
-    keys: dict[str, Value] = {"kind": kind}
+    keys = {"kind": kind}
     if kind == "secret":
         keys["required"] = True
     elif value and len(value) <= words.LONGEST_TEXT and words.is_clean(value):

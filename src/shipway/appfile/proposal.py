@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tomlkit
 
-from shipway.appfile import detection, examples, suites, survey, tools
+from shipway.appfile import detection, examples, node, suites, survey, tools
 from shipway.appfile.sections import Section, Value
 from shipway.kit import errors
 
@@ -33,13 +33,17 @@ def propose(folder: pathlib.Path) -> str:
         )
     used = list(dict.fromkeys(p for p in (server, client, *suites.end_to_end(parts)) if p))
     name = _name(folder, parts)
+    database, shown = list(tools.database(parts, server)), list(examples.variables(parts))
+    has_database = any(section.heading == "[database]" for section in database)
     every = [
+        *_node_version(parts),
         *detection.installs(parts, used),
-        *([detection.server_section(server)] if server else []),
+        *([detection.server_section(server, parts)] if server else []),
         *([detection.client_section(client)] if client else []),
-        *tools.database(parts, server),
+        *database,
         *suites.tests(used),
-        *examples.variables(parts),
+        *shown,
+        *examples.read(server, client, shown, has_database=has_database),
         *_environments(name),
     ]
     return "\n".join([HEADER, f"name = {_toml(name)}", *map(_written, _distinct(every))]) + "\n"
@@ -65,6 +69,12 @@ def _distinct(every: Iterable[Section]) -> Iterable[Section]:
         free = next(one for one in numbered if (is_suite, one) not in taken)
         taken.add((is_suite, free))
         yield dataclasses.replace(section, keys={**section.keys, "name": free})
+
+
+def _node_version(parts: Sequence[survey.Part]) -> Iterable[Section]:
+    found, where = node.version([part for part in parts if part.kind == "node"])
+    if found:
+        yield Section(heading="", keys={"node_version": found}, told=f"As {where} says.")
 
 
 def _environments(name: str) -> Iterable[Section]:

@@ -20,13 +20,13 @@ class Section:
     told: str = ""
 
 
-NODE_LOCKS: Mapping[str, tuple[str, ...]] = {
-    "package-lock.json": ("npm", "ci"),
-    "npm-shrinkwrap.json": ("npm", "ci"),
-    "pnpm-lock.yaml": ("pnpm", "install", "--frozen-lockfile"),
-    "yarn.lock": ("yarn", "install", "--frozen-lockfile"),
-    "bun.lock": ("bun", "install", "--frozen-lockfile"),
-}
+NODE_LOCKS = (
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "bun.lock",
+)
 PYTHON_LOCKS: Mapping[str, tuple[str, ...]] = {
     "uv.lock": ("uv", "sync", "--frozen", "--no-install-project"),
     "poetry.lock": ("poetry", "install", "--no-interaction", "--no-root"),
@@ -40,7 +40,11 @@ def slug(part: Part) -> str:
     return text[:24].strip("-")
 
 
-def runner(part: Part) -> tuple[str, ...]:
-    """Return the package manager that runs the scripts of a part."""
-    lock = part.has(*NODE_LOCKS)
-    return (NODE_LOCKS.get(lock, ("npm",))[0],)
+def install(
+    part: Part, name: str, run: tuple[str, ...], inputs: tuple[str, ...] = (), told: str = ""
+) -> Section:
+    """Return a step that fetches dependencies; without ``inputs`` it sees the whole folder."""
+    keys: dict[str, Value] = {"name": name, "folder": part.folder, "run": run}
+    return Section(
+        heading="[[install]]", keys={**keys, **({"inputs": inputs} if inputs else {})}, told=told
+    )

@@ -22,7 +22,7 @@ def tests(used: Sequence[Part]) -> Iterator[Section]:
 
 
 def _node_tests(part: Part) -> Iterator[Section]:
-    run = (*sections.runner(part), "run")
+    run = ("npm", "run")  # it runs the scripts of any package manager, and is always there
     for script in ("typecheck", "type-check", "check:types", "lint", "test", "test:unit"):
         told = part.scripts.get(script, "")
         if told and "no test specified" not in told and not _is_browser(told):

@@ -85,39 +85,39 @@ def _parts_in(root: pathlib.Path, folder: str) -> Iterator[Part]:
 
 
 def _node(root: pathlib.Path, folder: str, package: Mapping[str, Any]) -> Part:
-    both = {**_table(package, "dependencies"), **_table(package, "devDependencies")}
+    both = {**table(package, "dependencies"), **table(package, "devDependencies")}
     return Part(
         root=root,
         folder=folder,
         kind="node",
         name=str(package.get("name", "")),
         dependencies=frozenset(str(name).lower() for name in both),
-        scripts=_texts(_table(package, "scripts")),
+        scripts=_texts(table(package, "scripts")),
         manifest=package,
     )
 
 
 def _python(root: pathlib.Path, folder: str) -> Part:
     manifest = _read_toml(root / folder / "pyproject.toml")
-    project = _table(manifest, "project")
+    project = table(manifest, "project")
     return Part(
         root=root,
         folder=folder,
         kind="python",
         name=str(project.get("name", "")),
         dependencies=frozenset(_requirements(root / folder, manifest)),
-        scripts=_texts(_table(project, "scripts")),
+        scripts=_texts(table(project, "scripts")),
         manifest=manifest,
     )
 
 
 def _requirements(folder: pathlib.Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    project = _table(manifest, "project")
-    poetry = _table(_table(manifest, "tool"), "poetry")
+    project = table(manifest, "project")
+    poetry = table(table(manifest, "tool"), "poetry")
     listed = [_list(project, "dependencies"), (read_text(folder / "requirements.txt")).splitlines()]
-    listed += [_list(_table(manifest, "dependency-groups"), group) for group in ("dev", "test")]
-    listed += [_list(_table(project, "optional-dependencies"), x) for x in ("dev", "test")]
-    listed += [list(_table(poetry, "dependencies"))]
+    listed += [_list(table(manifest, "dependency-groups"), group) for group in ("dev", "test")]
+    listed += [_list(table(project, "optional-dependencies"), x) for x in ("dev", "test")]
+    listed += [list(table(poetry, "dependencies"))]
     for requirement in (line for group in listed for line in group):
         if match := _REQUIREMENT.match(str(requirement)):
             yield match[0].lower().replace("_", "-")
@@ -148,7 +148,8 @@ def _read_toml(path: pathlib.Path) -> Mapping[str, Any]:
         return {}
 
 
-def _table(of: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def table(of: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a table of a manifest, or an empty one."""
     found = of.get(key)
     return found if isinstance(found, dict) else {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from shipway.appfile import survey, words
+from shipway.appfile import node_tools, survey, words
 from shipway.appfile.sections import Section, Value
 from shipway.appfile.survey import Part
 
@@ -13,7 +13,7 @@ from shipway.appfile.survey import Part
 def database(parts: Sequence[Part], by: Part | None) -> Iterator[Section]:
     """Return the migration tool, if one of those that Shipway knows is there."""
     for part in parts:
-        for tool in (_alembic, _django, _drizzle, _prisma, _knex):
+        for tool in (_alembic, _django, node_tools.database):
             if section := tool(part):
                 yield section
                 return
@@ -50,48 +50,6 @@ def _django(part: Part) -> Section | None:
     )
     return _tool(part, (), ("python", "manage.py", "migrate", "--noinput"),
                  ("python", "manage.py", "shell", "-c", last), "Django")  # fmt: skip
-
-
-def _drizzle(part: Part) -> Section | None:
-    config = part.has("drizzle.config.ts", "drizzle.config.js", "drizzle.config.mjs")
-    if part.kind != "node" or not config:
-        return None
-    head = "select hash from drizzle.__drizzle_migrations order by id desc limit 1"
-    return _tool(part, (), ("npx", "drizzle-kit", "migrate"), _node_query(part, head), "Drizzle")
-
-
-def _prisma(part: Part) -> Section | None:
-    if part.kind != "node" or not part.has("prisma/schema.prisma"):
-        return None
-    head = "select migration_name from _prisma_migrations order by finished_at desc limit 1"
-    return _tool(part, (), ("npx", "prisma", "migrate", "deploy"), _node_query(part, head),
-                 "Prisma")  # fmt: skip
-
-
-def _knex(part: Part) -> Section | None:
-    if part.kind != "node" or not part.has("knexfile.js", "knexfile.ts", "knexfile.mjs"):
-        return None
-    return _tool(part, (), ("npx", "knex", "migrate:latest"),
-                 ("npx", "knex", "migrate:currentVersion"), "Knex")  # fmt: skip
-
-
-def _node_query(part: Part, sql: str) -> tuple[str, ...]:
-    """Return a command that prints one value, by the driver that the part has; before the first
-    migration there is no table, and so no head."""
-    if part.depends_on("postgres") and not part.depends_on("pg"):
-        script = (
-            "const s=require('postgres')(process.env.DB_URL);"
-            f"s.unsafe(`{sql}`).then(r=>r,()=>[])"
-            ".then(r=>{console.log(Object.values(r[0]??{})[0]??'');return s.end()})"
-        )
-    else:
-        script = (
-            "const {Client}=require('pg');"
-            "const c=new Client({connectionString:process.env.DB_URL});"
-            f"c.connect().then(()=>c.query(`{sql}`).then(r=>r.rows,()=>[]))"
-            ".then(r=>{console.log(Object.values(r[0]??{})[0]??'');return c.end()})"
-        )
-    return ("node", "-e", script)
 
 
 def _tool(

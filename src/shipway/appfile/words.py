@@ -157,7 +157,9 @@ Host = Annotated[
     pydantic.AfterValidator(_host),
 ]
 
-UrlPath = Annotated[str, Shape(r"^/[A-Za-z0-9._~/-]*$", 'a path that begins with "/"', "/health")]
+URL_PATH = Shape(r"^/[A-Za-z0-9._~/-]*$", 'a path that begins with "/"', "/health")
+
+UrlPath = Annotated[str, URL_PATH]
 
 VARIABLE_NAME = Shape(
     r"^[A-Z_][A-Z0-9_]*$",

@@ -43,8 +43,13 @@ def test_the_seeds_shape_one_package_with_expo_and_express(tmp_path: pathlib.Pat
             },
             "package-lock.json": "{}",
             "app.json": {"expo": {}},
-            "server/index.ts": "",
-            "drizzle.config.ts": "",
+            "server/index.ts": 'app.get("/api/health", ok); read("templates/home.html");',
+            "server/templates/home.html": "",
+            "shared/schema.ts": 'import { x } from "express"; import y from "./other";',
+            "drizzle.config.ts": (
+                'import z from "zod"; export default { out: "./migrations",'
+                ' schema: "./shared/schema.ts", dialect: "postgresql" };'
+            ),
             ".env.example": (
                 "# seed\nNODE_ENV=development\nEXPO_PUBLIC_DOMAIN=localhost:5000\n"
                 "DATABASE_URL=postgresql://x\nJWT_SECRET=dev\nexport STRIPE_KEY='sk_test'\n"
@@ -55,13 +60,20 @@ def test_the_seeds_shape_one_package_with_expo_and_express(tmp_path: pathlib.Pat
     assert product.name == "team-aios-app"
     assert product.server
     assert (product.server.kind, product.server.entry) == ("node", "server/index.ts")
+    # The client's packages are in the same node_modules: only what is imported comes along.
+    assert (product.server.bundle, product.server.external) == (True, ("*",))
+    assert product.server.files == ("server/templates",)
+    assert product.server.health == "/api/health"
     assert product.client
     assert product.client.platforms == ("ios", "android", "web")
     assert [step.run for step in product.install] == [("npm", "ci")]
     assert product.database
-    assert product.database.migrate == ("npx", "drizzle-kit", "migrate")
+    assert product.database.migrate == ("drizzle-kit", "push")  # there are no migrations
+    assert product.database.files == ("drizzle.config.ts", "shared")
+    assert product.database.packages == ("drizzle-kit", "drizzle-orm", "express", "pg")
     assert [test.run[-1] for test in product.tests.fast] == ["lint", "test"]
     assert {name: v.kind for name, v in product.variables.items()} == {
+        "DATABASE_URL": "secret",
         "STRIPE_KEY": "secret",
         "PAGE_SIZE": "plain",
         "EXPO_PUBLIC_THEME": "public",
@@ -92,7 +104,7 @@ def test_fastapi_with_alembic_beside_an_expo_app(tmp_path: pathlib.Path) -> None
     assert product.client
     assert product.client.platforms == ("ios", "android")
     assert product.tests.fast[0].services == ("postgres",)
-    assert {step.run[0] for step in product.install} == {"uv", "pnpm"}
+    assert {step.run[0] for step in product.install} == {"uv", "npx"}
 
 
 def test_a_workspace_is_installed_once_where_its_lock_file_is(tmp_path: pathlib.Path) -> None:
@@ -100,13 +112,13 @@ def test_a_workspace_is_installed_once_where_its_lock_file_is(tmp_path: pathlib.
         tmp_path,
         {
             "package.json": {"name": "mono", "workspaces": ["apps/*", "packages/*"]},
-            "yarn.lock": "",
-            ".yarnrc.yml": "",
+            "yarn.lock": "__metadata:\n",
+            ".yarnrc.yml": "nodeLinker: node-modules\n",
             "apps/mobile/package.json": EXPO,
             "apps/mobile/app.config.ts": "",
             "apps/server/package.json": {"dependencies": {"fastify": "5"}, "main": "./index.js"},
             "apps/server/index.js": "",
-            "apps/server/prisma/schema.prisma": "",
+            "apps/server/prisma/schema.prisma": 'datasource db {\n provider = "postgresql"\n}',
             "e2e/package.json": {
                 "devDependencies": {"@playwright/test": "1"},
                 "scripts": {"test": "playwright test"},
@@ -114,14 +126,15 @@ def test_a_workspace_is_installed_once_where_its_lock_file_is(tmp_path: pathlib.
         },
     )
     assert [(step.folder, step.run) for step in product.install] == [
-        (".", ("yarn", "install", "--immutable"))
+        (".", ("npx", "--yes", "@yarnpkg/cli-dist@4", "install", "--immutable"))
     ]
     assert product.client
     assert product.client.folder == "apps/mobile"
     assert product.server
     assert product.server.entry == "index.js"
     assert product.database
-    assert product.database.migrate == ("npx", "prisma", "migrate", "deploy")
+    assert product.database.migrate == ("prisma", "migrate", "deploy")
+    assert product.database.packages == ("prisma", "pg")
     assert product.tests.e2e[0].folder == "e2e"
 
 
@@ -154,7 +167,7 @@ def test_a_workspace_is_installed_once_where_its_lock_file_is(tmp_path: pathlib.
                 "srv.js": "",
                 "knexfile.js": "",
             },
-            ("npx", "knex", "migrate:latest"),
+            ("knex", "migrate:latest"),
             "srv.js",
         ),
     ],
@@ -186,15 +199,113 @@ def test_folders_that_read_the_same_get_names_of_their_own(tmp_path: pathlib.Pat
     assert [test.name for test in product.tests.fast] == ["a-b-lint", "a-b-lint-2"]
 
 
-def test_a_server_without_a_source_file_is_built_by_its_own_command(
-    tmp_path: pathlib.Path,
-) -> None:
-    product = proposed(
+def test_a_server_without_a_source_file_is_asked_about(tmp_path: pathlib.Path) -> None:
+    write(
         tmp_path,
         {"package.json": {"dependencies": {"express": "5"}, "scripts": {"build": "make"}}},
     )
-    assert product.server
-    assert (product.server.kind, product.server.run) == ("command", ("npm", "run", "build"))
+    text = proposal.propose(tmp_path)
+    assert "# CHECK: no file was found that starts the server." in text
+    assert parsing.parse(text).server
+
+
+def server_of(tmp_path: pathlib.Path, files: Mapping[str, str | dict[str, Any]]) -> model.Server:
+    found = proposed(tmp_path, files).server
+    assert found
+    return found
+
+
+def test_a_server_with_a_build_of_its_own_runs_as_that_leaves_it(tmp_path: pathlib.Path) -> None:
+    server = server_of(
+        tmp_path,
+        {
+            "api/package.json": {
+                "dependencies": {"fastify": "5"},
+                "scripts": {
+                    "build": "tsc -p .",
+                    "start": "NODE_ENV=production node --import ./trace.js ./dist/main",
+                },
+            },
+            "api/src/main.ts": "app.route('/ping'); listen(process.env.API_PORT, process.env.DB_PORT)",
+        },
+    )
+    assert (server.bundle, server.run, server.entry) == (
+        False, ("npm", "run", "build"), "dist/main.js",
+    )  # fmt: skip
+    assert server.start == ("node", "--import", "./trace.js", "{server}")
+    assert (server.port, server.health) == ("API_PORT", "/ping")
+
+
+def test_a_server_that_uses_packages_of_the_repository_is_bundled(tmp_path: pathlib.Path) -> None:
+    server = server_of(
+        tmp_path,
+        {
+            "package.json": {"workspaces": ["*"]},
+            "package-lock.json": "{}",
+            "api/package.json": {
+                "dependencies": {"hono": "4", "@x/shared": "*"},
+                "scripts": {"build": "tsc", "start": "node dist/index.js"},
+            },
+            "api/src/index.ts": "",
+            "shared/package.json": {"name": "@x/shared"},
+        },
+    )
+    assert (server.bundle, server.entry, server.external) == (True, "src/index.ts", ("*",))
+
+
+@pytest.mark.parametrize(
+    ("files", "version"),
+    [
+        ({".nvmrc": "v22.3.1\n"}, "22"),
+        ({".node-version": "lts/*"}, ""),
+        ({"package.json": {"volta": {"node": "20.1.0"}}}, "20"),
+        ({"package.json": {"engines": {"node": "^24.1"}}}, "24"),
+        ({"package.json": {"engines": {"node": ">=20 <23"}}}, "20"),
+        ({"package.json": {"engines": {"node": ">=18"}}}, ""),
+    ],
+)
+def test_the_version_of_node_is_the_one_that_the_repository_asks_for(
+    tmp_path: pathlib.Path, files: dict[str, Any], version: str
+) -> None:
+    package = {"dependencies": {"express": "5"}, **files.get("package.json", {})}
+    found = proposed(tmp_path, {"index.js": "", **files, "package.json": package})
+    assert found.node_version == version
+
+
+@pytest.mark.parametrize(
+    ("files", "run"),
+    [
+        ({"package-lock.json": "", "Dockerfile": "RUN npm ci --omit=dev --legacy-peer-deps"},
+         ("npm", "ci", "--legacy-peer-deps")),
+        ({"pnpm-lock.yaml": "lockfileVersion: '6.0'"},
+         ("npx", "--yes", "pnpm@8", "install", "--frozen-lockfile")),
+        ({"yarn.lock": "# yarn lockfile v1"},
+         ("npx", "--yes", "yarn@1.22.22", "install", "--frozen-lockfile")),
+    ],
+)  # fmt: skip
+def test_dependencies_are_installed_as_the_repository_does_it(
+    tmp_path: pathlib.Path, files: dict[str, str], run: tuple[str, ...]
+) -> None:
+    package = {"dependencies": {"express": "5"}}
+    found = proposed(tmp_path, {"index.js": "", "package.json": package, **files})
+    assert [step.run for step in found.install] == [run]
+
+
+def test_variables_that_only_the_sources_read_are_found(tmp_path: pathlib.Path) -> None:
+    found = proposed(
+        tmp_path,
+        {
+            "api/package.json": {"dependencies": {"express": "5", "node-pg-migrate": "8"}},
+            "api/index.js": "connect(process.env['DATABASE_URL']); listen(process.env.PORT)",
+            "api/migrations/1.sql": "",
+            "app/package.json": EXPO,
+            "app/App.tsx": "fetch(process.env.EXPO_PUBLIC_API_URL)",
+        },
+    )
+    assert {name: one.same_as for name, one in found.variables.items()} == {
+        "DATABASE_URL": "DB_URL",
+        "EXPO_PUBLIC_API_URL": "API_URL",
+    }
 
 
 def test_where_nothing_is_known_it_says_so(tmp_path: pathlib.Path) -> None:
