@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import os
 import pathlib
 import re
+import shutil
 import uuid
 from collections.abc import Iterable
+from typing import IO
 
 import brotli
 import zstandard
@@ -22,6 +25,9 @@ ENCODINGS = {"zstd": ".zst", "br": ".br", "gzip": ".gz"}
 
 WORTH_IT = 512
 """Smaller files fit into a packet as they are."""
+
+LARGEST_PACKED = 64 * 1024 * 1024
+"""Larger files are kept as they are: packing them takes minutes, and memory several times."""
 
 COMPRESSED_ALREADY = {"png", "jpg", "jpeg", "gif", "webp", "mp3", "mp4", "m4a", "woff2", "zip"}
 
@@ -67,14 +73,15 @@ class Files:
         target = self.path(sha256)
         if _refreshed(target):
             return
-        data = source.read_bytes()
         target.parent.mkdir(parents=True, exist_ok=True)
-        if len(data) >= WORTH_IT and ending not in COMPRESSED_ALREADY:
-            for encoding, packed in compressed(data).items():
-                if len(packed) < len(data) * 0.95:
-                    _write(self.path(sha256, encoding), packed)
+        size = source.stat().st_size
+        if WORTH_IT <= size <= LARGEST_PACKED and ending not in COMPRESSED_ALREADY:
+            for encoding, packed in compressed(source.read_bytes()).items():
+                if len(packed) < size * 0.95:
+                    _write(self.path(sha256, encoding), io.BytesIO(packed))
         # Last: what is there has its copies.
-        _write(target, data)
+        with source.open("rb") as data:
+            _write(target, data)
 
     def _remove(self, sha256s: tuple[str, ...], before: float) -> None:
         for sha256 in sha256s:
@@ -101,10 +108,10 @@ def _refreshed(path: pathlib.Path) -> bool:
     return True
 
 
-def _write(target: pathlib.Path, data: bytes) -> None:
+def _write(target: pathlib.Path, data: IO[bytes]) -> None:
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     with draft.open("wb") as file:
-        file.write(data)
+        shutil.copyfileobj(data, file)
         file.flush()
         os.fsync(file.fileno())
     draft.chmod(0o644)

@@ -103,6 +103,7 @@ class Keys:
             )
         _check_id(id)
         signing.check_certificate(certificate, now=self._now())
+        signing.check_chain(chain, certificate)
         await self._sign_outside(id, certificate, b"shipway")
         await self._add(app, id, certificate, chain, None)
         return await self.get(app, id)

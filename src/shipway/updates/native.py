@@ -116,8 +116,8 @@ def _name(source: Source) -> str:
 
 def _in_words(name: str, how: str) -> tuple[int, str]:
     parts = name.split("/")
-    if "node_modules" in parts:
-        at = len(parts) - 1 - parts[::-1].index("node_modules")
+    if "node_modules" in parts[:-1]:
+        at = len(parts) - 2 - parts[-2::-1].index("node_modules")
         scoped = parts[at + 1 : at + 3] if parts[at + 1].startswith("@") else parts[at + 1 : at + 2]
         package = "/".join(scoped)
         if package in {"expo", "react-native"}:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import itertools
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -97,3 +98,42 @@ def check_certificate(pem: str, *, now: datetime.datetime) -> None:
         reasons.append("The certificate is not for code signing")
     if reasons:
         raise errors.Refused(*reasons, fix="`shipway update keys create` makes one that is.")
+
+
+def check_chain(pem: str, certificate: str) -> None:
+    """Raise `errors.Refused` when a device could not follow a chain from the certificate to the
+    root that its app holds. Nothing is said of an empty one."""
+    if not pem:
+        return
+    chain, reasons = _chain(pem), []
+    if chain[0] != read_certificate(certificate):
+        reasons.append("The chain does not begin with the certificate")
+    for child, parent in itertools.pairwise(chain):
+        try:
+            child.verify_directly_issued_by(parent)
+        except (ValueError, TypeError, InvalidSignature):
+            reasons.append(f"{_name(child)} was not issued by {_name(parent)}, which follows it")
+        if not _is_authority(parent):
+            reasons.append(f"{_name(parent)} may not issue certificates")
+    if chain[-1].subject == chain[-1].issuer:
+        reasons.append(f"The chain ends with its root {_name(chain[-1])}, which apps have")
+    if reasons:
+        raise errors.Refused(*reasons, fix="Give it as PEM, leaf first, without the root.")
+
+
+def _chain(pem: str) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise errors.Invalid("The chain holds no PEM certificates.") from error
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string()

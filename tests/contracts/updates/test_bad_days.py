@@ -166,6 +166,43 @@ async def test_an_external_key_with_a_chain_is_trusted_down_from_the_embedded_ro
         await plain.ask()
 
 
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ((1, 2), "does not begin with the certificate"),
+        ((0, 2), "was not issued by CN=2"),
+        ((0, 1, 2), "ends with its root CN=2"),
+        ((0, 0), "CN=0 may not issue"),
+    ],
+)
+async def test_a_chain_that_no_phone_could_follow_is_not_taken(
+    app: App,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    order: tuple[int, ...],
+    reason: str,
+) -> None:
+    """Android, iOS: the chain is followed from the leaf to the root in the build."""
+    now = app.world.clock()
+    issued = {
+        0: certificates.pem(0, 1, now=now),
+        1: certificates.pem(1, 2, ca=True, code=False, now=now),
+        2: certificates.pem(2, ca=True, code=False, now=now),
+    }
+    keys = app.world.shipway.keys
+    monkeypatch.setattr(keys, "_external", signer(tmp_path, 0))
+    chain = "".join(issued[number] for number in order)
+    with pytest.raises(errors.Refused, match=reason):
+        await keys.import_external(app.name, "hsm", issued[0], chain)
+    with pytest.raises(errors.Invalid):
+        await keys.import_external(app.name, "hsm", issued[0], "no PEM")
+    await keys.import_external(app.name, "hsm", issued[0], issued[0] + issued[1])
+    group = await app.publish("one")
+    phone = app.device(trust=Trust(issued[2], "hsm", include_chain=True))
+    phone.start()
+    assert (await phone.check()).loaded == await app.id_of(group)
+
+
 async def test_a_key_whose_certificate_is_of_another_key_is_not_taken(
     app: App, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

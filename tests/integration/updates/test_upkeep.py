@@ -176,6 +176,32 @@ async def test_devices_are_counted_and_survive_a_restart(
     assert not any(two in path.read_text() for path in files), "ids are hashed"
 
 
+async def test_devices_that_are_not_heard_of_after_an_update_are_silent(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    """A crash that no phone can tell of looks like this."""
+    group = await shipway.publish(platforms=["ios"])
+    gone, alive = str(uuid.uuid4()), str(uuid.uuid4())
+
+    async def silent() -> int:
+        await shipway.sightings.flush()
+        await office.adoption.read()
+        (told,) = await office.adoption.of(group.id)
+        assert told.offered == 2
+        return told.silent
+
+    for client in (gone, alive):
+        await poll(shipway, client)
+    assert await silent() == 0, "there was no time yet"
+    for table, column in (("exposures", "offered"), ("devices", "last_at")):
+        await shipway.database.run(
+            f"update updates.{table} set {column} = {column} - interval '2 days'"
+        )
+    assert await silent() == 2
+    await poll(shipway, alive)
+    assert await silent() == 1
+
+
 async def test_what_nobody_published_is_not_counted(
     shipway: updates.Shipway, office: Office
 ) -> None:
