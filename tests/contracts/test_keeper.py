@@ -11,6 +11,7 @@ import pathlib
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import psutil
 import pytest
 
 from shipway.kit import errors, settings
@@ -525,6 +526,81 @@ async def test_variables_of_a_service_are_for_its_owner_alone(
     found = await seen(keeper)
     line = pathlib.Path(f"/proc/{found.pid}/cmdline").read_text()
     assert "secret-value" not in line
+
+
+SECRETS = ("correct-horse-battery", "-----BEGIN KEY-----\nQUJDREVGRw==QUJD\n-----END KEY-----")
+TELLS = """
+import os, sys, time
+key, horse = os.environ["KEY"], os.environ["HORSE"]
+print("its key:", key, repr(key), flush=True)
+print("x" * 70000 + horse, file=sys.stderr, flush=True)
+for piece in ("in pieces: ", horse[:5], horse[5:9], horse[9:], "\\n"):
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+    time.sleep(0.05)
+print("that is all", flush=True)
+time.sleep(1000)
+"""
+
+
+async def test_what_a_service_tells_of_its_secrets_is_not_in_its_log(
+    keeper: Keeper, home: pathlib.Path
+) -> None:
+    env = {"HORSE": SECRETS[0], "KEY": SECRETS[1]}
+    told = service(argv=("python3", "-c", TELLS), env=env, secrets=SECRETS, grace=1.0)
+
+    await keeper.keep(told)
+    await says(keeper, "sleeper", "that is all")
+
+    lines = [line.split("  ", 1)[-1] for line in await keeper.log_lines("sleeper", last=100)]
+    assert lines[0].startswith("its key: ***")
+    assert "in pieces: ***" in lines
+    on_disk = b"".join(
+        file.read_bytes() for file in (home / "logs" / "services" / "sleeper").iterdir()
+    )
+    assert len(on_disk) > 70_000
+    assert not [
+        line for secret in SECRETS for line in secret.split("\n") if line.encode() in on_disk
+    ]
+
+
+async def test_the_secrets_that_a_log_lacks_are_read_by_its_owner_alone(
+    keeper: Keeper, local: LocalKeeper
+) -> None:
+    await keeper.keep(service(secrets=SECRETS))
+    folder = local.tree.folder / ".kept" / "sleeper" / "log"
+    found = (folder / "secrets").stat()
+    assert found.st_mode & 0o777 == 0o400
+    assert found.st_uid == (await keeper.provide(SERVER)).stat().st_uid
+    assert SECRETS[0] not in (folder / "run").read_text()
+
+
+def logging(home: pathlib.Path, program: str) -> psutil.Process:
+    """Return one of the processes that write the log of the service."""
+    folder = str(home / "logs" / "services" / "sleeper")
+    running = psutil.process_iter(["name", "cmdline"])
+    (found,) = [
+        one
+        for one in running
+        if one.info["name"] == program and folder in (one.info["cmdline"] or ())
+    ]
+    return found
+
+
+async def test_a_log_that_loses_its_process_goes_on(keeper: Keeper, home: pathlib.Path) -> None:
+    ticks = ("sh", "-c", "while :; do echo tick $HORSE; sleep 0.1; done")
+    await keeper.keep(service(argv=ticks, env={"HORSE": SECRETS[0]}, secrets=SECRETS, grace=1.0))
+    await says(keeper, "sleeper", "tick")
+
+    for program in ("s6-log", "python3"):
+        logging(home, program).kill()
+        lines = len(await log_of(keeper, "sleeper"))
+
+        async def goes_on(before: int = lines) -> bool:
+            return len(await log_of(keeper, "sleeper")) > before + 2
+
+        await until(goes_on)
+    assert not [line for line in await log_of(keeper, "sleeper") if SECRETS[0] in line]
 
 
 async def test_dropping_ends_a_service_and_may_be_repeated(keeper: Keeper) -> None:

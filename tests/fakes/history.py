@@ -10,6 +10,7 @@ from tests.fakes.platform import Instance, Parts
 from shipway.access.model import Role
 from shipway.builds.model import RunKind, State
 from shipway.kit import clock, command, db
+from shipway.kit.mask import Mask
 from shipway.releases.model import Deployment, Release
 from shipway.runtime.model import Address
 
@@ -118,7 +119,7 @@ async def _run(parts: Parts, number: int, commit: str) -> str:
     await runs.announce(run.id, ["install server", "test unit", "server", "deploy staging"])
     for step in ("install server", "test unit"):
         await runs.start_step(run.id, step)
-        async with logs.writing(run.id, step) as write:
+        async with logs.writing(run.id, step, Mask()) as write:
             for line in LOG:
                 write(line)
         if number < 5 or step == "install server":

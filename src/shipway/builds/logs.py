@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from shipway.builds import model
-from shipway.kit import clock, errors, log
+from shipway.kit import clock, errors
+from shipway.kit.mask import Mask
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of one step's log; what comes after is dropped, and the log says so."""
@@ -26,8 +27,6 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CONTROLS = {code: None for code in (*range(9), *range(10, 32), *range(127, 160))}  # noqa: C420 -- a table
 
 _COLOURS = re.compile(r"(\x1b\[(?:[0-9]{1,3}(?:;[0-9]{1,3}){0,7})?m)")
-
-_NO_MASK = log.Mask()
 
 Notify = Callable[[str], Awaitable[None]]
 
@@ -60,12 +59,11 @@ class Logs:
         self._notify = notify
 
     @contextlib.asynccontextmanager
-    async def writing(
-        self, run: str, step: str, mask: Callable[[str], str] = _NO_MASK
-    ) -> AsyncIterator[Callable[[str], None]]:
-        """Append to a step's log: the block is given a function that takes a line.
+    async def writing(self, run: str, step: str, mask: Mask) -> AsyncIterator[Callable[[str], str]]:
+        """Append to a step's log: the block is given a function that takes a line, and returns
+        what can be told of it: without what ``mask`` hides, and not too long.
 
-        ``mask`` hides secrets. A step that runs again goes on where its log ends.
+        A step that runs again goes on where its log ends.
         """
         path = self._path(run, step)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -153,21 +151,21 @@ class Logs:
 class _Writer:
     """Writes lines with their times to a file that its group may read."""
 
-    def __init__(
-        self, path: pathlib.Path, mask: Callable[[str], str], changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, path: pathlib.Path, mask: Mask, changed: Callable[[], None]) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self._left = LARGEST - os.fstat(self._file).st_size
         self._mask = mask
         self._changed = changed
 
-    def __call__(self, line: str) -> None:
-        if self._left <= 0:
-            return
-        data = _line(self._masked(line)[:LONGEST_LINE])
-        self._left -= len(data)
-        os.write(self._file, data if self._left > 0 else _line(CUT))
-        self._changed()
+    def __call__(self, line: str) -> str:
+        # Hidden before it is cut: half a secret is one that no mask knows.
+        told = self._masked(line)[:LONGEST_LINE]
+        if self._left > 0:
+            data = _line(told)
+            self._left -= len(data)
+            os.write(self._file, data if self._left > 0 else _line(CUT))
+            self._changed()
+        return readable(told)
 
     def _masked(self, line: str) -> str:
         """Return a line with its colours, unless it holds a secret: colours could hide one."""

@@ -36,7 +36,7 @@ class Reserve:
         """Say what is missing, or nothing while there is room."""
         return lack(self._measure(self._folder), self._kept)
 
-    async def wait(self, say: Callable[[str], None]) -> None:
+    async def wait(self, say: Callable[[str], object]) -> None:
         """Return once there is room. Says at once why it waits, and that it goes on. Raises
         `errors.Refused` when there is still none after some minutes."""
         if not (why := self.short()):

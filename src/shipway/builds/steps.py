@@ -19,6 +19,7 @@ from shipway.builds.room import Room
 from shipway.builds.sources import Sources
 from shipway.builds.workspace import Workspace
 from shipway.kit import blobs, db, errors, settings
+from shipway.kit.mask import Mask
 from shipway.runtime.port import Keeper
 
 WAITING = "room on the disk"
@@ -99,7 +100,7 @@ class Builder:
             return
         await self._runs.announce(run, [WAITING])
         await self._runs.start_step(run, WAITING)
-        async with self._logs.writing(run, WAITING) as log:
+        async with self._logs.writing(run, WAITING, Mask()) as log:
             try:
                 await self._reserve.wait(log)
             except errors.Refused as error:
@@ -107,15 +108,18 @@ class Builder:
                 raise
         await self._runs.end_step(run, WAITING, State.SUCCEEDED, "There was room again.")
 
-    async def perform(self, run: str, app: str, commit: str, step: BuildStep) -> StepResult:
+    async def perform(
+        self, run: str, app: str, commit: str, step: BuildStep, mask: Mask
+    ) -> StepResult:
         """Perform a step, or answer it from what an earlier one gave that saw the same.
 
         Raises `errors.Failed` with the reason and the last lines when the step fails. A step
         that was interrupted is performed from its start; its predecessor is ended first.
+        ``mask`` hides secrets in all that is told of it.
         """
         record = await self._runs.get(run)
         seen = await self._see(record, app, commit, step)
-        async with self._logs.writing(run, step.name) as log:
+        async with self._logs.writing(run, step.name, mask) as log:
             try:
                 result = await self._kept(record, seen) if step.cacheable else None
                 if cached := result is not None:
@@ -124,6 +128,7 @@ class Builder:
                 else:
                     result = await self._make(record, step, seen, log)
             except errors.ShipwayError as error:
+                errors.reword(error, mask)
                 log(error.what)
                 await self._runs.end_step(run, step.name, State.FAILED, error.what)
                 raise
@@ -185,7 +190,7 @@ class Builder:
         return True
 
     async def _make(
-        self, run: Run, step: BuildStep, seen: _Seen, log: Callable[[str], None]
+        self, run: Run, step: BuildStep, seen: _Seen, log: Callable[[str], str]
     ) -> kept.Result:
         place = Workspace(
             run=run.id,
@@ -218,9 +223,7 @@ class Builder:
             await self._results.keep(result)
         return result
 
-    async def _execute(
-        self, run: Run, place: Workspace, log: Callable[[str], None]
-    ) -> boxed.Result:
+    async def _execute(self, run: Run, place: Workspace, log: Callable[[str], str]) -> boxed.Result:
         """Run the task and return what it has left. Raises `errors.Failed` when it fails."""
         owner, step = workspace.owner(run.app), place.step
         await self._keeper.run(place.nothing(run.app))
@@ -233,8 +236,7 @@ class Builder:
         last: list[str] = []
 
         def heard(line: str) -> None:
-            log(line)
-            last.append(line)
+            last.append(log(line))
             del last[:-4]
 
         try:

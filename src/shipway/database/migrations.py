@@ -13,7 +13,7 @@ from shipway.kit import command, db, errors
 from shipway.runtime.model import Kind, Owner, Task
 from shipway.runtime.port import Keeper
 
-OnLine = Callable[[str], None]
+OnLine = Callable[[str], object]
 
 KEPT_LINES = 40
 """Of the output that a failed command leaves."""

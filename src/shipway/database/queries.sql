@@ -8,7 +8,11 @@ where not exists (select from pg_database where datname = 'shipway') \gexec
 -- make_cluster --
 -- A script of psql, formatted by psycopg. Sets every password and limit anew, so that repeating
 -- it mends them. The owner's limits and log settings hold for every library, also for those
--- that know nothing of PGOPTIONS; bound values stay out of the log, for they may be personal.
+-- that know nothing of PGOPTIONS; bound values stay out of the log, for they may be personal, and
+-- so do the passwords here, even where a statement fails.
+set log_statement = 'none';
+set log_min_duration_statement = -1;
+set log_min_error_statement = 'panic';
 select format('create role %I', name)
 from unnest(array['schema_owner', 'server', 'shipway']) as name
 where not exists (select from pg_roles where rolname = name) \gexec

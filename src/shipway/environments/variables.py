@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import urllib.parse
 
 import psycopg.errors
 
@@ -157,12 +156,11 @@ class Variables:
         return self._vault.open(found[name])
 
     async def secret_values(self, app: str, environment: str) -> tuple[str, ...]:
-        """Return everything that no log may show, passwords within addresses too. Worker only."""
+        """Return every secret there is, set or generated: no log may show them. Worker only."""
         stored = await self._stored(app, environment)
         sealed = [s.sealed for s in stored.values() if s.sealed is not None]
         sealed += (await self._generated(app, environment)).values()
-        values = [self._vault.open(secret) for secret in sealed]
-        return tuple(dict.fromkeys(part for value in values for part in _parts(value)))
+        return tuple(self._vault.open(secret) for secret in sealed)
 
     async def _stored(self, app: str, environment: str) -> dict[str, Stored]:
         policy.check_environment(environment)
@@ -186,12 +184,3 @@ class Variables:
         if variable.sealed is not None:
             return self._vault.open(variable.sealed)
         return variable.value or ""
-
-
-def _parts(value: str) -> list[str]:
-    """Return a secret and, if it is an address with a password, that password in both spellings."""
-    try:
-        password = urllib.parse.urlsplit(value).password
-    except ValueError:
-        password = None
-    return [value, password, urllib.parse.unquote(password)] if password else [value]

@@ -17,11 +17,14 @@ import nacl.exceptions
 import nacl.public
 import nacl.pwhash.argon2id
 
-from shipway.kit import errors
+from shipway.kit import errors, log, spelling
 
 
 class Vault:
-    """Seals with the public key; opens with the private key where that can be read."""
+    """Seals with the public key; opens with the private key where that can be read.
+
+    What it seals or opens is hidden from the log of this process.
+    """
 
     def __init__(
         self, public_key_path: pathlib.Path, private_key_path: pathlib.Path | None = None
@@ -57,24 +60,28 @@ class Vault:
 
     def seal(self, text: str) -> bytes:
         """Seal a text. Sealing it again gives other bytes."""
+        log.hide(spelling.of(text))
         return nacl.public.SealedBox(self._public_key()).encrypt(text.encode())
 
     def open(self, sealed: bytes) -> str:
         """Open what was sealed. Raises `errors.Denied` outside the worker, and
         `errors.Failed` when the bytes were sealed for another vault or were changed."""
         try:
-            return nacl.public.SealedBox(self._private_key()).decrypt(sealed).decode()
+            text = nacl.public.SealedBox(self._private_key()).decrypt(sealed).decode()
         except nacl.exceptions.CryptoError as error:
             raise errors.Failed(
                 "A secret was sealed for another vault, or was changed since.",
                 fix="Set it again with `shipway env set`, or restore the vault's key.",
             ) from error
+        log.hide(spelling.of(text))
+        return text
 
     def likeness(self, text: str, scope: str) -> bytes:
         """Return 16 bytes that are the same for the same text in one scope, and tell no more.
 
         Slow on purpose (64 MiB, a tenth of a second), and salted by what the database lacks.
         """
+        log.hide(spelling.of(text))
         salt = hashlib.blake2b(
             scope.encode(), key=self._public_key().encode(), digest_size=16
         ).digest()

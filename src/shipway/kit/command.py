@@ -17,7 +17,8 @@ from shipway.kit import errors
 OnLine = Callable[[str], None]
 
 LONGEST_LINE = 64 * 1024
-"""A longer line is cut into pieces of this many bytes: memory stays bounded."""
+"""Of a longer line these many bytes are told, and not the rest: memory stays bounded, and no secret
+is cut in two that a mask would know whole."""
 
 KEPT_LINES = 40
 """The last lines that an error carries."""
@@ -280,10 +281,8 @@ async def _read(
             keep.append(chunk)
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            heard(line)
-        while len(rest) > LONGEST_LINE:
-            heard(rest[:LONGEST_LINE])
-            rest = rest[LONGEST_LINE:]
+            heard(line[:LONGEST_LINE])
+        rest = rest[:LONGEST_LINE]
     if rest:
         heard(rest)
 

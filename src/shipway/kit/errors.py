@@ -14,6 +14,7 @@ A message says what happened to what; ``fix`` says what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -100,3 +101,13 @@ class Failed(ShipwayError):
 
     status = 500
     exit_code = 8
+
+
+def reword(error: ShipwayError, change: Callable[[str], str]) -> None:
+    """Change every sentence of an error."""
+    error.what, error.fix = change(error.what), change(error.fix)
+    match error:
+        case Invalid():
+            error.problems = tuple(map(change, error.problems))
+        case Refused():
+            error.reasons = tuple(map(change, error.reasons))

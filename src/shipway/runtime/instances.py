@@ -129,6 +129,7 @@ class Instances:
                 env=env | {start.port_variable: str(instance.address.port)},
                 cwd=release.workplace,
                 grace=start.drain_seconds,
+                secrets=start.secrets,
             )
         )
         return instance

@@ -104,7 +104,8 @@ class Service:
     """Something kept running as an owner: restarted with back-off, with its own rotated log.
 
     ``env`` is written to a file of mode 0600. ``grace`` is how many seconds it has after the
-    stop signal. ``bind_low_ports`` lets it listen below 1024 without being root.
+    stop signal. ``bind_low_ports`` lets it listen below 1024 without being root. ``secrets`` are
+    hidden from its log before that is written.
     """
 
     owner: Owner
@@ -115,6 +116,7 @@ class Service:
     stop_signal: str = "SIGTERM"
     grace: float = 30.0
     bind_low_ports: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +189,8 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """An instance to be started. ``env`` is opened; ``argv`` may hold ``{server}`` and ``{port}``.
+    """An instance to be started. ``env`` is opened; ``secrets`` are those in it. ``argv`` may hold
+    ``{server}`` and ``{port}``.
 
     An empty ``argv`` starts it as its kind (``python``, ``node``) is always started. With Node,
     ``main`` is the file that is started and ``cwd`` where, relative to the repository.
@@ -204,6 +207,7 @@ class Start:
     cwd: str = "."
     port_variable: str = "PORT"
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     drain_seconds: float = 30.0
 
     @property

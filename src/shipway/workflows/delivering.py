@@ -11,7 +11,7 @@ from shipway.builds import planning
 from shipway.builds.model import BuildStep, Run, RunKind, State, StepResult
 from shipway.kit import durable, errors, log
 from shipway.releases import model as releases
-from shipway.workflows import approving, names, provided, telling
+from shipway.workflows import approving, hiding, names, provided, telling
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
 
@@ -62,7 +62,8 @@ class Delivering:
     async def perform(self, step: BuildStep, run: str) -> StepResult:
         """Run one step of the plan in its sandbox, or find its result in the cache."""
         started = await self._going_on(run)
-        return await self._on.builder.perform(run, started.app, started.commit, step)
+        mask = await hiding.mask_of(self._on, started.app)
+        return await self._on.builder.perform(run, started.app, started.commit, step, mask)
 
     @durable.step
     async def release(self, run: str, results: Sequence[StepResult]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,16 @@ from shipway.kit import clock, durable, errors, log
 from shipway.releases import model
 from shipway.releases.model import Deployment
 from shipway.runtime.unpacked import Prepared
-from shipway.workflows import entering, names, proving, starting, telling, updating, watching
+from shipway.workflows import (
+    entering,
+    hiding,
+    names,
+    proving,
+    starting,
+    telling,
+    updating,
+    watching,
+)
 from shipway.workflows.approving import Approving
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.outcome import Outcome
@@ -117,8 +127,8 @@ class Deploying:
             owner_url=access.owner_url,
             url_names=entry.product.called("DB_URL"),
         )
-        async with starting.secrets_hidden(on, entry):
-            report = await on.migrations.migrate(migration)
+        async with hiding.secrets_hidden(on, entry.app), self._telling(entry) as tell:
+            report = await on.migrations.migrate(migration, on_line=tell)
         await on.releases.set_schema_head(entry.release.id, report.after)
         await self._say(entry, report.sentence)
         return report.sentence
@@ -307,9 +317,15 @@ class Deploying:
         await self._on.runs.end_step(entry.release.run, _step(entry), state, sentence)
 
     async def _say(self, entry: Entry, sentence: str) -> None:
-        """Show a sentence to those who follow the run that made the release."""
-        async with self._on.logs.writing(entry.release.run, _step(entry)) as write:
-            write(sentence)
+        async with self._telling(entry) as tell:
+            tell(sentence)
+
+    @contextlib.asynccontextmanager
+    async def _telling(self, entry: Entry) -> AsyncIterator[Callable[[str], str]]:
+        """Show lines to those who follow the run that made the release."""
+        mask = await hiding.mask_of(self._on, entry.app)
+        async with self._on.logs.writing(entry.release.run, _step(entry), mask) as tell:
+            yield tell
 
 
 async def _attempted(undo: Coroutine[Any, Any, None]) -> str:

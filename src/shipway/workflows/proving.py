@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shipway.builds import planning
 from shipway.kit import errors, http
-from shipway.workflows import provided
+from shipway.workflows import hiding, provided
 from shipway.workflows.entering import Entry
 from shipway.workflows.platform import Platform
 
@@ -48,8 +48,9 @@ async def end_to_end(on: Platform, entry: Entry) -> str:
         files={CA_FILE: on.traffic.ca_file.read_text()},
     )
     await on.runs.announce(entry.release.run, [step.name for step in steps])
+    mask = await hiding.mask_of(on, entry.app)
     for step in steps:
-        await on.builder.perform(entry.release.run, entry.app, entry.release.commit, step)
+        await on.builder.perform(entry.release.run, entry.app, entry.release.commit, step, mask)
     names = ", ".join(test.name for test in entry.product.tests.e2e)
     return f"The end-to-end tests passed against {entry.environment}: {names}."
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
-
 from shipway.kit import errors, log
 from shipway.runtime.model import Ailment, Finding, Instance, Start
-from shipway.workflows import provided, watching
+from shipway.workflows import hiding, provided, watching
 from shipway.workflows.entering import Entry, entry_of
 from shipway.workflows.platform import Platform
 
@@ -28,6 +25,9 @@ async def starts(on: Platform, entry: Entry) -> tuple[Start, ...]:
         db_url=database.app_url if database else "",
     )
     env = await on.variables.server_environment(entry.app, entry.environment, entry.product, facts)
+    known = await on.variables.secret_values(entry.app, entry.environment)
+    # Of what it does not hold, such as the password of migrations, it learns nothing.
+    secrets = tuple(one for one in known if any(one in value for value in env.values()))
     return tuple(
         Start(
             app=entry.app,
@@ -41,6 +41,7 @@ async def starts(on: Platform, entry: Entry) -> tuple[Start, ...]:
             cwd=server.folder,
             port_variable=server.port,
             env=env,
+            secrets=secrets,
             drain_seconds=server.drain_seconds,
         )
         for index in range(entry.site.policy.instances)
@@ -58,24 +59,13 @@ async def wait_until_ready(on: Platform, entry: Entry) -> None:
     server = entry.product.server
     for instance in await instances_of(on, entry) if server else ():
         assert server
-        async with secrets_hidden(on, entry):
+        async with hiding.secrets_hidden(on, entry.app):
             await on.instances.wait_ready(
                 instance,
                 health=server.health,
                 timeout=float(server.ready_seconds),
                 crashes=watching.crashes_that_tell(entry.deployment),
             )
-
-
-@contextlib.asynccontextmanager
-async def secrets_hidden(on: Platform, entry: Entry) -> AsyncIterator[None]:
-    """Mask the app's secrets in an error of the block, which may quote what a program printed."""
-    try:
-        yield
-    except errors.ShipwayError as error:
-        hide = log.Mask(await on.variables.secret_values(entry.app, entry.environment))
-        error.what = hide(error.what)
-        raise
 
 
 async def join_traffic(on: Platform, entry: Entry, *, without: str = "") -> None:

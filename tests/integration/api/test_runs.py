@@ -9,6 +9,7 @@ from shipway.builds.model import Run, RunKind, State
 from shipway.client import wire
 from shipway.client.client import Client
 from shipway.kit import errors
+from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +29,7 @@ async def work(live: Live, run: str) -> None:
     await runs.announce(run, ["install", "test"])
     for step in ("install", "test"):
         await runs.start_step(run, step)
-        async with logs.writing(run, step) as write:
+        async with logs.writing(run, step, Mask()) as write:
             for number in range(3):
                 write(f"{step} {number}")
                 await asyncio.sleep(0.05)
@@ -115,13 +116,13 @@ async def test_logs_are_read_and_followed(live: Live, viewer: Client) -> None:
     run = await a_run(live)
     runs, logs = live.platform.runs, live.platform.logs
     await runs.start_step(run.id, "test api")
-    async with logs.writing(run.id, "test api") as write:
+    async with logs.writing(run.id, "test api", Mask()) as write:
         write("first")
     lines = [line async for line in viewer.step_log(run.id, "test api")]
     assert [line.partition(" ")[2] for line in lines] == ["first"]
     followed = asyncio.ensure_future(gather(viewer, run.id))
     await asyncio.sleep(0.2)
-    async with logs.writing(run.id, "test api") as write:
+    async with logs.writing(run.id, "test api", Mask()) as write:
         write("second")
     await runs.end_step(run.id, "test api", State.SUCCEEDED, "Done.")
     async with asyncio.timeout(20):

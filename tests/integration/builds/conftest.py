@@ -23,6 +23,7 @@ from shipway.builds.sources import Sources
 from shipway.builds.steps import Builder
 from shipway.builds.workspace import owner
 from shipway.kit import blobs, command, db, settings
+from shipway.kit.mask import Mask
 from shipway.runtime.drivers.local import LocalKeeper
 
 TINY = pathlib.Path(__file__).parents[2] / "apps" / "tiny"
@@ -112,7 +113,8 @@ class Site:
     async def perform_all(self, app: str, commit: str, run: str) -> dict[str, model.StepResult]:
         plan = await self.plan(app, commit)
         return {
-            step.name: await self.builder.perform(run, app, commit, step) for step in plan.steps
+            step.name: await self.builder.perform(run, app, commit, step, Mask())
+            for step in plan.steps
         }
 
 

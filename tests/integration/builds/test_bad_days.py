@@ -17,6 +17,7 @@ from shipway.builds import reserve, workspace
 from shipway.builds.model import BuildStep, State, StepKind
 from shipway.builds.steps import WAITING
 from shipway.kit import command, errors
+from shipway.kit.mask import Mask
 from shipway.runtime.model import Kind, Owner
 from shipway.steward.server import Server
 
@@ -46,7 +47,7 @@ class Bench:
         self.site, self.app, self.run, self.commit = site, app, run, commit
 
     async def perform(self, wanted: BuildStep) -> None:
-        await self.site.builder.perform(self.run, self.app, self.commit, wanted)
+        await self.site.builder.perform(self.run, self.app, self.commit, wanted, Mask())
 
     async def fails(self, wanted: BuildStep) -> str:
         with pytest.raises(errors.Failed) as caught:

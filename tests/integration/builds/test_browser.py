@@ -8,6 +8,7 @@ import pytest
 from tests.integration.builds.conftest import Site
 
 from shipway.builds.model import BuildStep, StepKind
+from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +31,6 @@ async def test_a_step_can_open_a_page(site: Site) -> None:
         timeout=120.0,
         cacheable=False,
     )
-    await site.builder.perform(run, "page", commit, step)
+    await site.builder.perform(run, "page", commit, step, Mask())
     lines = site.logs.read(run, "e2e page").lines
     assert any("notes loaded" in line for line in lines)

@@ -17,6 +17,7 @@ from shipway import appfile
 from shipway.builds import planning, workspace
 from shipway.builds.model import BuildStep, State, StepKind, StepResult
 from shipway.kit import errors
+from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +56,7 @@ class Bench:
         self.site, self.run, self.commit = site, run, commit
 
     async def perform(self, wanted: BuildStep) -> StepResult:
-        return await self.site.builder.perform(self.run, "app", self.commit, wanted)
+        return await self.site.builder.perform(self.run, "app", self.commit, wanted, Mask())
 
     async def fails(self, wanted: BuildStep) -> str:
         with pytest.raises(errors.Failed) as caught:
@@ -259,11 +260,11 @@ async def test_a_step_without_what_it_needs_does_not_start(bench: Bench) -> None
 async def test_a_branch_does_not_answer_for_main(site: Site, commit: str) -> None:
     branch = await site.begin("app", commit, push=7, branch="feature")
     wanted = step("print('tested')")
-    await site.builder.perform(branch, "app", commit, wanted)
+    await site.builder.perform(branch, "app", commit, wanted, Mask())
     again = await site.begin("app", commit, push=8, branch="feature")
-    assert (await site.builder.perform(again, "app", commit, wanted)).cached
+    assert (await site.builder.perform(again, "app", commit, wanted, Mask())).cached
     main = await site.begin("app", commit, push=9)
-    assert not (await site.builder.perform(main, "app", commit, wanted)).cached
+    assert not (await site.builder.perform(main, "app", commit, wanted, Mask())).cached
 
 
 async def test_a_cancelled_step_ends_with_its_children(bench: Bench) -> None:
@@ -343,7 +344,7 @@ async def test_a_link_cannot_carry_the_machine_into_an_artifact(site: Site) -> N
         details={"files": "migrations"},
     )
     with pytest.raises(errors.Failed, match="link that leads out"):
-        await site.builder.perform(run, "linked", commit, wanted)
+        await site.builder.perform(run, "linked", commit, wanted, Mask())
 
 
 def node_server(product: str) -> BuildStep:
@@ -375,7 +376,7 @@ async def test_a_node_server_becomes_one_file(site: Site) -> None:
         entry = "src/main.ts"
         files = ["pages"]
     """
-    result = await site.builder.perform(run, "node", commit, node_server(product))
+    result = await site.builder.perform(run, "node", commit, node_server(product), Mask())
     made = await members(site, result)
     assert "hello ${from}" in made["src/main.js"]
     assert made["pages/index.html"] == "<p>Hello</p>"
@@ -396,14 +397,14 @@ async def test_what_a_node_server_lacks_is_named_with_the_fix(site: Site) -> Non
         ('entry = "main.js"\nfiles = ["pages"]', r"server\.files: nothing is called pages"),
     ):
         with pytest.raises(errors.Failed, match=told):
-            await site.builder.perform(run, "lacking", commit, node_server(file + more))
+            await site.builder.perform(run, "lacking", commit, node_server(file + more), Mask())
 
 
 async def test_a_wrong_entry_is_found_before_anything_starts(site: Site) -> None:
     commit = await site.app("wrong", {"main.py": "def serve(): ...\n"})
     run = await site.begin("wrong", commit)
     fetch = BuildStep(name="server dependencies", kind=StepKind.WHEELS, inputs=("pyproject.toml",))
-    await site.builder.perform(run, "wrong", commit, fetch)
+    await site.builder.perform(run, "wrong", commit, fetch, Mask())
     wanted = BuildStep(
         name="server",
         kind=StepKind.PYTHON_SERVER,
@@ -413,7 +414,7 @@ async def test_a_wrong_entry_is_found_before_anything_starts(site: Site) -> None
         details={"entry": "app.main:serve"},
     )
     with pytest.raises(errors.Failed, match=r"no module app\.main"):
-        await site.builder.perform(run, "wrong", commit, wanted)
+        await site.builder.perform(run, "wrong", commit, wanted, Mask())
 
 
 async def test_cleaning_up_removes_an_install_that_did_not_succeed(bench: Bench) -> None:

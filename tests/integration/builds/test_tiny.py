@@ -8,6 +8,7 @@ import pytest
 from tests.integration.builds.conftest import TINY, Site
 
 from shipway.builds.model import State
+from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +60,7 @@ async def test_the_same_sources_give_the_same_bytes(site: Site) -> None:
         plan = await site.plan(app, commit)
         wanted = ("server dependencies", "server", "migrations")
         results = [
-            await site.builder.perform(run, app, commit, step)
+            await site.builder.perform(run, app, commit, step, Mask())
             for step in plan.steps
             if step.name in wanted or step.name.startswith("install")
         ]

@@ -15,6 +15,7 @@ from tests.fakes.checkout import Checkout, eventually
 from shipway.access.model import Role
 from shipway.builds.model import State
 from shipway.kit import command, db
+from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +83,7 @@ async def end_the_run(live: platform.Live, state: State, sentence: str) -> None:
     await live.platform.runs.set_state(run.id, State.RUNNING)
     await live.platform.runs.announce(run.id, ["test"])
     await live.platform.runs.start_step(run.id, "test")
-    async with live.platform.logs.writing(run.id, "test") as write:
+    async with live.platform.logs.writing(run.id, "test", Mask()) as write:
         write("3 passed")
     await live.platform.runs.end_step(run.id, "test", State.SUCCEEDED, "Done.")
     await live.platform.runs.set_state(run.id, state, sentence)

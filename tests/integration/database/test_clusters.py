@@ -75,6 +75,23 @@ async def test_nothing_listens_on_the_network(access: Access) -> None:
     assert await run(access.admin_url, "show listen_addresses") == [("",)]
 
 
+async def test_the_servers_log_has_no_password(
+    access: Access, databases: clusters.Clusters, shared_home: pathlib.Path
+) -> None:
+    for setting in ("log_statement = 'all'", "log_min_duration_statement = 0"):
+        await run(access.admin_url, f"alter system set {setting}", "select pg_reload_conf()")
+    try:
+        await databases.ensure("aios", "staging")
+        await run(access.admin_url, "select 'this is logged'")
+    finally:
+        await run(access.admin_url, "alter system reset all", "select pg_reload_conf()")
+
+    folder = shared_home / "owners" / "cluster.aios.staging" / "data" / "log"
+    logged = "".join(file.read_text() for file in folder.iterdir())
+    assert "this is logged" in logged
+    assert "of aios/staging" not in logged
+
+
 async def test_ensuring_again_changes_nothing_and_ends_no_session(
     access: Access, databases: clusters.Clusters
 ) -> None:

@@ -145,8 +145,7 @@ async def test_a_given_address_makes_the_database_the_providers(
     assert await worker.given_database("shop", "staging") == given
     opened = await worker.server_environment("shop", "staging", PRODUCT, PROVIDED)
     assert opened["DB_URL"] == given
-    masked = await worker.secret_values("shop", "staging")
-    assert {given, "p%40ss-word", "p@ss-word", SECRET} <= {*masked}
+    assert {given, SECRET} <= {*await worker.secret_values("shop", "staging")}
     await worker.unset("shop", "staging", "DB_URL")
     assert not await worker.provider_database("shop", "staging")
 

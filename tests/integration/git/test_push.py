@@ -14,6 +14,7 @@ from shipway.access.model import Role
 from shipway.api import git, pushes
 from shipway.builds.model import Run, State
 from shipway.kit import command
+from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,7 @@ async def end_the_run(live: Live) -> None:
     await runs.start_step(run.id, "install")
     await runs.end_step(run.id, "install", State.SUCCEEDED, "Done.", cached=True)
     await runs.start_step(run.id, "test")
-    async with logs.writing(run.id, "test") as write:
+    async with logs.writing(run.id, "test", Mask()) as write:
         write("1 failed: expected 2, found 3")
     await runs.end_step(run.id, "test", State.FAILED, "`npm test` exited with status 1.")
     await runs.set_state(run.id, State.FAILED, "test failed: `npm test` exited with status 1.")

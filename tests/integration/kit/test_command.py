@@ -33,3 +33,13 @@ async def test_a_program_that_ends_without_reading_leaves_nothing_to_complain_of
     finally:
         loop.set_exception_handler(before)
     assert complaints == []
+
+
+async def test_of_a_very_long_line_the_beginning_is_told_and_no_piece_of_the_rest() -> None:
+    lines: list[str] = []
+    argv = ("sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x; echo; echo after")
+    asked = command.Command(argv=argv, env=command.base_environment(), timeout=30)
+
+    await command.run(asked, on_line=lines.append)
+
+    assert lines == ["x" * command.LONGEST_LINE, "after"]

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.builds import logs, model
-from shipway.kit import errors, log
+from shipway.kit import errors
+from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_lines_are_read_while_the_log_grows(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "test api") as write:
+    async with kept.writing("run_1", "test api", Mask()) as write:
         write("one")
         first = kept.read("run_1", "test api")
         write("two")
@@ -30,16 +31,23 @@ async def test_lines_are_read_while_the_log_grows(tmp_path: pathlib.Path) -> Non
 async def test_a_step_that_runs_again_goes_on_in_its_log(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
     for text in ("before", "after"):
-        async with kept.writing("run_1", "server") as write:
+        async with kept.writing("run_1", "server", Mask()) as write:
             write(text)
     assert [line[25:] for line in kept.read("run_1", "server").lines] == ["before", "after"]
 
 
 async def test_secrets_are_masked(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "migrate", mask=log.Mask(["hunter2hunter2"])) as write:
+    async with kept.writing("run_1", "migrate", Mask(["hunter2hunter2"])) as write:
         write("password is hunter2hunter2!")
     assert kept.read("run_1", "migrate").lines[0].endswith("password is ***!")
+
+
+async def test_a_secret_is_masked_before_its_line_is_cut(tmp_path: pathlib.Path) -> None:
+    kept, before = logs.Logs(tmp_path), "x" * (logs.LONGEST_LINE - 5)
+    async with kept.writing("run_1", "migrate", Mask(["hunter2hunter2"])) as write:
+        assert write(f"{before}\x1b[1mhunter2\x1b[0mhunter2 and more") == f"{before}*** a"
+    assert "hunter" not in kept.read("run_1", "migrate").lines[0]
 
 
 async def test_a_log_has_a_largest_size_and_says_so(
@@ -47,7 +55,7 @@ async def test_a_log_has_a_largest_size_and_says_so(
 ) -> None:
     monkeypatch.setattr(logs, "LARGEST", 1000)
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "server") as write:
+    async with kept.writing("run_1", "server", Mask()) as write:
         for _ in range(100):
             write("x" * 50)
     lines = kept.read("run_1", "server").lines
@@ -57,14 +65,14 @@ async def test_a_log_has_a_largest_size_and_says_so(
 
 async def test_a_long_line_is_shortened(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "server") as write:
+    async with kept.writing("run_1", "server", Mask()) as write:
         write("x" * 100_000)
     assert len(kept.read("run_1", "server").lines[0]) < logs.LONGEST_LINE + 100
 
 
 async def test_the_group_may_read_and_others_may_not(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "server") as write:
+    async with kept.writing("run_1", "server", Mask()) as write:
         write("x")
     assert stat.S_IMODE((tmp_path / "run_1" / "server.log").stat().st_mode) == 0o640
 
@@ -75,7 +83,7 @@ async def test_readers_are_told_in_the_end_at_the_latest(tmp_path: pathlib.Path)
     async def notify(run: str) -> None:
         told.append(run)
 
-    async with logs.Logs(tmp_path, notify).writing("run_1", "server") as write:
+    async with logs.Logs(tmp_path, notify).writing("run_1", "server", Mask()) as write:
         for _ in range(100):
             write("x")
     assert told == ["run_1"]
@@ -109,7 +117,7 @@ def test_the_name_of_a_step_becomes_a_file_name(name: str) -> None:
 
 async def test_colours_are_kept_for_the_console_alone(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "test") as write:
+    async with kept.writing("run_1", "test", Mask()) as write:
         write("\x1b[31mred\x1b[0m and \x1b[2Jcleared \x1b]0;title\x07")
     assert kept.read("run_1", "test").lines[0][25:] == "red and cleared "
     (shown,) = kept.window("run_1", "test", first=0, count=10).lines
@@ -118,14 +126,14 @@ async def test_colours_are_kept_for_the_console_alone(tmp_path: pathlib.Path) ->
 
 async def test_a_coloured_secret_is_masked_too(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "test", mask=log.Mask(["hunter2hunter2"])) as write:
+    async with kept.writing("run_1", "test", Mask(["hunter2hunter2"])) as write:
         write("it is hunter2\x1b[31mhunter2\x1b[0m")
     assert kept.tail("run_1", "test", 0).lines[0].endswith("it is ***")
 
 
 async def test_a_part_of_a_log_has_numbered_lines(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "test") as write:
+    async with kept.writing("run_1", "test", Mask()) as write:
         for number in range(1, 101):
             write(f"line {number}")
     window = kept.window("run_1", "test", first=0, count=3)
@@ -139,7 +147,7 @@ async def test_a_part_of_a_log_has_numbered_lines(tmp_path: pathlib.Path) -> Non
 
 async def test_lines_are_found_in_any_case(tmp_path: pathlib.Path) -> None:
     kept = logs.Logs(tmp_path)
-    async with kept.writing("run_1", "test") as write:
+    async with kept.writing("run_1", "test", Mask()) as write:
         for text in ("An Error", "fine", "\x1b[31mER\x1b[0mROR"):
             write(text)
     window, count = kept.find("run_1", "test", "error", most=1)

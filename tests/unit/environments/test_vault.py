@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pathlib
 import stat
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -93,3 +95,30 @@ def test_likeness_tells_equal_from_different_within_one_scope(home: pathlib.Path
 def test_fresh_secrets_are_long_and_never_the_same() -> None:
     assert len({vault.fresh() for _ in range(100)}) == 100
     assert len(vault.fresh()) >= 32
+
+
+def test_what_a_process_sealed_or_opened_is_not_in_its_log(home: pathlib.Path) -> None:
+    code = f"""
+import logging, pathlib
+from shipway.environments import vault
+from shipway.kit import log
+
+log.configure()
+of = vault.Vault.at(pathlib.Path({str(home)!r}), opens=True)
+api = vault.Vault.at(pathlib.Path({str(home)!r}))
+logging.error("opened %s", of.open(bytes.fromhex({api_sealed(home).hex()!r})))
+api.seal("sealed-secret")
+log.get("part").warning("it", what=["sealed-secret"])
+raise ValueError("opened-secret")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "ValueError: ***" in done.stderr
+    assert "opened ***" in done.stderr
+    assert "what=['***']" in done.stderr
+    assert "-secret" not in done.stderr
+
+
+def api_sealed(home: pathlib.Path) -> bytes:
+    return vault.Vault.at(home).seal("opened-secret")

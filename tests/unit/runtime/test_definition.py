@@ -96,3 +96,30 @@ def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(errors.Invalid) as caught:
         definition.check(bad)
     assert len(caught.value.problems) == 5
+
+
+def test_a_log_lacks_the_secrets_of_its_service_in_every_spelling(tmp_path: pathlib.Path) -> None:
+    service = dataclasses.replace(SERVICE, secrets=("a/secret word", "of two\nlong-ish lines"))
+    before = os.umask(0o077)  # as strict as whoever started the steward
+    try:
+        log = written(tmp_path, service) / "log"
+    finally:
+        os.umask(before)
+
+    hidden = (log / "secrets").read_text().splitlines()
+    assert {"a/secret word", "a%2Fsecret%20word", "of two\\nlong-ish lines", "long-ish lines"} <= {
+        *hidden
+    }
+    modes = {log: 0o711, log / "secrets": 0o400, log / "mask.py": 0o444}
+    assert {path: stat.S_IMODE(path.stat().st_mode) for path in modes} == modes
+    opening, running = (log / "run").read_text().splitlines()[1:]
+    assert opening == "exec 3<mask.py"
+    assert shlex.split(running)[1:8] == [
+        "setpriv", "--reuid=1", "--", "/usr/bin/python3", "-IS", "/proc/self/fd/3", "secrets",
+    ]  # fmt: skip
+
+
+def test_a_service_without_secrets_logs_as_before(tmp_path: pathlib.Path) -> None:
+    log = written(tmp_path) / "log"
+    assert sorted(file.name for file in log.iterdir()) == ["run"]
+    assert shlex.split((log / "run").read_text().splitlines()[-1])[4] == "s6-log"

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shipway.kit import errors
+from shipway.kit import errors, spelling
 from shipway.runtime.drivers import fence
 from shipway.runtime.model import Kind, Owner, Service
 
@@ -26,6 +26,9 @@ SIGNALS = {
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_LINE = "16384"
+_MASKING = ("/usr/bin/python3", "-IS", "/proc/self/fd/3", "secrets")
+"""The machine's own Python, never Shipway's: a log outlives what wrote its definition. The program
+is an open file, because Python would look for it by a path that the owner cannot walk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +113,8 @@ def _files(plan: Plan) -> dict[str, str]:
     }
     # s6-envdir takes one newline off each value, and takes a file without any for "unset".
     files |= {f"env/{key}": f"{value}\n" for key, value in service.env.items()}
+    if service.secrets:
+        files |= {"log/secrets": _hidden(service), "log/mask.py": _program()}
     return files | ({"end-group": ""} if plan.end_group else {})
 
 
@@ -131,17 +136,32 @@ def _becoming_the_service(plan: Plan) -> str:
 
 def _logging(plan: Plan) -> str:
     words = ("s6-log", "-l", _LONGEST_LINE, "n10", "s1000000", "T", str(plan.log))
-    return f"exec {shlex.join((*plan.logging_as, *words))}"
+    if not plan.service.secrets:
+        return f"exec {shlex.join((*plan.logging_as, *words))}"
+    return f"exec 3<mask.py\nexec {shlex.join((*plan.logging_as, *_MASKING, *words))}"
+
+
+def _hidden(service: Service) -> str:
+    """Everything that the log must not show, one to a line."""
+    ways = {way for secret in service.secrets for way in spelling.of(secret) if "\n" not in way}
+    return "\n".join(sorted(ways))
+
+
+def _program() -> str:
+    return importlib.resources.files("shipway.kit").joinpath("mask.py").read_text()
 
 
 def _open_to_owner(folder: pathlib.Path, ids: fence.Ids) -> None:
-    """Let the owner, who starts in this folder, read its own variables and nothing else."""
-    folder.chmod(0o711)
+    """Let the owner, who starts in these folders, read its own variables and nothing else."""
+    for path in (folder, folder / "log"):
+        path.chmod(0o711)
     for name in ("pids", "wake"):
         (folder / name).mkdir(mode=0o700)
     variables = folder / "env"
     variables.mkdir(exist_ok=True)
     variables.chmod(0o755)
-    for file in variables.iterdir():
+    for file in (*variables.iterdir(), *(folder / "log").glob("secrets")):
         os.chown(file, *ids)
         file.chmod(0o400)
+    for program in (folder / "log").glob("mask.py"):
+        program.chmod(0o444)
