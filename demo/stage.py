@@ -68,11 +68,15 @@ class Stage:
         await self.shipway("app", "create")
 
     async def invite_approver(self) -> None:
+        await self.invite("ada", "approver")
+
+    async def invite(self, person: str, role: wire.RoleName) -> None:
+        """Make somebody known, and log them in."""
         async with self.api() as api:
-            await api.add_person("ada", "approver", ("ada@example.org",))
-            token = (await api.issue_token("ada", "demo")).plain
+            await api.add_person(person, role, (f"{person}@example.org",))
+            token = (await api.issue_token(person, "demo")).plain
         login = ("login", self.api_url, "--token", "-")
-        await self.shipway(*login, person="ada", stdin=f"{token}\n")
+        await self.shipway(*login, person=person, stdin=f"{token}\n")
 
     async def commit(self, path: str, change: Callable[[str], str], message: str) -> None:
         """Change a file of the checkout and commit it, with whatever was changed before."""
@@ -195,8 +199,8 @@ class Stage:
         command = (sys.executable, "-m", "shipway.cli.main", *arguments)
         return await self._run(*command, person=person, stdin=stdin)
 
-    async def git(self, *arguments: str) -> str:
-        return await self._run("git", *arguments, person="dev")
+    async def git(self, *arguments: str, person: str = "dev") -> str:
+        return await self._run("git", *arguments, person=person)
 
     def environment(self, person: str) -> dict[str, str]:
         return {

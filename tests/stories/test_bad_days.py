@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
+import asyncio
 
 import pytest
 from demo.stage import Failed, Stage
+from tests.stories.changing import FILE, SERVER, TINY, WORDS, answer, changed
 
-from shipway.kit import errors, http
+from shipway import wiring
+from shipway.kit import errors, http, settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600), pytest.mark.xdist_group("tiny")]
 
-TINY = "server/tiny/__init__.py"
-SERVER = "server/tiny/server.py"
-WORDS = "server/tests/words.py"
-MIGRATION = "server/migrations/0001_notes.sql"
-FILE = "shipway.toml"
+FIRST_ANSWER = "def health() -> tuple[int, dict[str, str]]:\n"
+LAST_ANSWER = """
+GONE = os.path.join(os.environ.get("HOME", ""), "gone")
+if os.path.exists(GONE):
+    raise SystemExit("gone for good")
+
+def health() -> tuple[int, dict[str, str]]:
+    if "SHIPWAY_ENVIRONMENT" in os.environ:
+        threading.Timer(0.3, lambda: (open(GONE, "w").close(), os._exit(1))).start()
+"""
+"""Once it has been asked for its health, and has answered well, it is gone for good."""
 FAILS_WHERE_DEPLOYED = """
 alter table notes add column colour text;
 do $$ begin
@@ -26,24 +33,10 @@ end $$;
 """A migration that the app's tests cannot find out about."""
 
 
-@contextlib.asynccontextmanager
-async def changed(tiny: Stage, path: str, change: Callable[[str], str]) -> AsyncIterator[None]:
-    """Commit a change for a while; what was pushed is taken back by another commit."""
-    before = (tiny.checkout / path).read_text()
-    await tiny.commit(path, change, f"Change {path}")
-    try:
-        yield
-    finally:
-        await tiny.commit(path, lambda _: before, f"Take back {path}")
-
-
-async def answer(tiny: Stage, environment: str) -> dict[str, str]:
-    found = await http.get(
-        f"{tiny.url(environment)}/health", address=tiny.edge, ca_file=tiny.ca_file
-    )
-    assert found.status_code == 200
-    told: dict[str, str] = found.json()
-    return told
+async def status(tiny: Stage, environment: str) -> int:
+    """Ask how an environment is, and return the status: 503 when nobody answers."""
+    url = f"{tiny.url(environment)}/health"
+    return (await http.get(url, address=tiny.edge, ca_file=tiny.ca_file)).status_code
 
 
 def only_deployed(text: str) -> str:
@@ -60,6 +53,18 @@ async def test_a_failing_test_stops_the_run(tiny: Stage) -> None:
 
     assert run.state == "failed"
     assert "test unit failed" in run.sentence
+    assert await tiny.live("staging") == live
+    await answer(tiny, "staging")
+
+
+async def test_a_build_that_fails_stops_the_run(tiny: Stage) -> None:
+    live = await tiny.live("staging")
+
+    async with changed(tiny, FILE, lambda text: text.replace("tiny.server:", "tiny.nowhere:")):
+        run = await tiny.push()
+
+    assert run.state == "failed"
+    assert "The server has no module tiny.nowhere: correct `entry`" in run.sentence
     assert await tiny.live("staging") == live
     await answer(tiny, "staging")
 
@@ -92,6 +97,38 @@ async def test_a_server_that_cannot_start_shows_why(tiny: Stage) -> None:
     assert "no licence" in run.sentence
 
 
+async def test_a_server_that_dies_once_it_was_ready_gets_no_traffic(tiny: Stage) -> None:
+    live = await tiny.live("staging")
+
+    async with changed(tiny, SERVER, lambda text: text.replace(FIRST_ANSWER, LAST_ANSWER)):
+        run = await tiny.push()
+
+    assert run.state == "failed"
+    assert f"staging keeps {live}" in run.sentence
+    await answer(tiny, "staging")
+    found = settings.load(home=tiny.shipway_home)
+    assert all(one.up for one in await wiring.keeper(found).services(f"server.{tiny.app}."))
+
+
+async def test_a_server_that_dies_when_it_is_live_is_started_again(tiny: Stage) -> None:
+    async with changed(tiny, TINY, lambda text: text.replace('FAULT = ""', 'FAULT = "dies"')):
+        await tiny.deliver()
+    live = await tiny.live("staging")
+
+    died = await http.get(f"{tiny.url('staging')}/die", address=tiny.edge, ca_file=tiny.ca_file)
+    assert died.status_code in {502, 503}
+    async with asyncio.timeout(60):
+        while await status(tiny, "staging") != 200:  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.1)
+
+    assert await tiny.live("staging") == live
+    found = settings.load(home=tiny.shipway_home)
+    deaths = [
+        one.restarts for one in await wiring.keeper(found).services(f"server.{tiny.app}.staging")
+    ]
+    assert max(deaths) >= 1
+
+
 async def test_a_migration_that_fails_leaves_the_schema_and_the_release(tiny: Stage) -> None:
     live = await tiny.live("staging")
     head = (await answer(tiny, "staging"))["schema_head"]
@@ -114,6 +151,31 @@ async def test_a_broken_shipway_toml_is_refused_in_the_push(tiny: Stage) -> None
     async with changed(tiny, FILE, lambda text: text.replace("entry =", "entri =")):
         with pytest.raises(Failed, match="entri"):
             await tiny.git("push", "shipway", "main")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('folder = "server"', 'folder = "../../../etc"'), "folder"),
+        (('"migrations"]', '"/etc/passwd"]'), "files"),
+        (('name = "tiny"', 'name = "../tiny"'), "name"),
+        (('name = "tiny"', 'name = "tiny\\u0000"'), "name"),
+        (("timeout_seconds = 60", "timeout_seconds = 1e99"), "timeout_seconds"),
+        (('name = "tiny"', "[" * 50_000), "is not valid"),
+    ],
+)
+async def test_a_hostile_shipway_toml_is_refused_in_the_push(
+    tiny: Stage, change: tuple[str, str], told: str
+) -> None:
+    before = await tiny.last_run()
+
+    async with changed(tiny, FILE, lambda text: text.replace(*change)):
+        with pytest.raises(Failed, match="remote: Shipway refuses this push") as refused:
+            await tiny.git("push", "shipway", "main")
+
+    assert told in str(refused.value)
+    assert await tiny.last_run() == before
+    await answer(tiny, "staging")
 
 
 async def test_nobody_pushes_without_a_token(tiny: Stage) -> None:
