@@ -22,7 +22,7 @@ async def instances(app: str, environment: str, on: ApiPlatform) -> tuple[wire.I
             [
                 wire.Instance(
                     id=one.id,
-                    release=one.release,
+                    release=await _version(one.release, on),
                     address=str(one.address),
                     alive=await on.instances.alive(one),
                 )
@@ -31,6 +31,13 @@ async def instances(app: str, environment: str, on: ApiPlatform) -> tuple[wire.I
         )
     except errors.Unavailable:
         return ()
+
+
+async def _version(release: str, on: ApiPlatform) -> str:
+    try:
+        return (await on.releases.get(release)).version
+    except errors.NotFound:
+        return release
 
 
 async def database_sentence(

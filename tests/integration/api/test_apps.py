@@ -70,11 +70,21 @@ async def test_apps_come_in_pages_by_name(developer: Client) -> None:
 async def test_an_environment_is_shown_whole(live: Live, developer: Client) -> None:
     await developer.create_app("tiny")
     await accepted(live)
-    live.machine.servers.append(Instance("ins_1", "rel_1", Address("127.0.0.1", 20001)))
+    release = await live.platform.releases.add(
+        app="tiny", run="run_1", commit="1" * 40, schema_head="", artifacts={}, product="",
+        changelog="", authors=(),
+    )  # fmt: skip
+    live.machine.servers += [
+        Instance("ins_1", release.id, Address("127.0.0.1", 20001)),
+        Instance("ins_2", "rel_unknown", Address("127.0.0.1", 20002)),
+    ]
     shown = await developer.environment("tiny", "production")
     assert shown.addresses == ("https://api.tiny.localhost",)
     assert shown.live is None
-    assert [one.address for one in shown.instances] == ["127.0.0.1:20001"]
+    assert [(one.address, one.release) for one in shown.instances] == [
+        ("127.0.0.1:20001", "v1"),
+        ("127.0.0.1:20002", "rel_unknown"),
+    ]
     assert "waf" not in shown.policy
     # Nothing is live: the default is in force, and the file's comes with its release.
     assert (shown.policy["approvals"], shown.weaker) == (1, ())
