@@ -90,9 +90,25 @@ async def mend(on: Platform) -> None:
             continue
         _log.warning("instance.lost", sentence=finding.sentence)
         try:
-            await _replace(on, await entry_of(on, live.id), finding)
+            async with hiding.secrets_hidden(on, place.app):
+                await _replace(on, await entry_of(on, live.id), finding)
+        except errors.Unavailable as error:
+            _log.warning("instance.waits", instance=str(place), why=str(error))
         except errors.ShipwayError as error:
             _log.error("instance.not_mended", instance=str(place), why=str(error))
+            await _tell(on, finding, error)
+
+
+async def _tell(on: Platform, finding: Finding, error: errors.ShipwayError) -> None:
+    """Tell that a live release has one instance less, once for each, however often it is tried."""
+    lost = finding.instance
+    await on.outbox.put(
+        "instance.not_mended",
+        app=lost.place.app,
+        subject=lost.id,
+        sentence=f"{finding.sentence} It cannot be brought back: {error}",
+        evidence={"environment": lost.place.environment, "deployment": lost.deployment},
+    )
 
 
 async def _replace(on: Platform, entry: Entry, finding: Finding) -> None:
