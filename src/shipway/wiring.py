@@ -51,6 +51,7 @@ from shipway.workflows.deliver import deliver
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploy import deploy
 from shipway.workflows.deploying import Deploying
+from shipway.workflows.ending import Stories, end
 from shipway.workflows.front import ApiPlatform
 from shipway.workflows.platform import Platform
 from shipway.workflows.promote import promote
@@ -313,10 +314,17 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
         return asdict(await promote(Promotion(**request), promoting))
 
     updating = Updating(platform)
+    stories = Stories(
+        delivering=delivering, deploying=deploying, promoting=promoting, updating=updating
+    )
+
+    async def end_it(request: Mapping[str, Any]) -> dict[str, Any]:
+        return asdict(await end(request["workflow"], request["request"], stories))
 
     async def change_updates(request: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(await updating.perform(request["change"]))
 
+    engine.register(names.END, end_it)
     engine.register(names.UPDATE, change_updates)
     engine.register(names.DELIVER, run)
     engine.register(names.DEPLOY, enter)

@@ -33,6 +33,7 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
     async with wiring.worker(given or settings.load()) as parts:
         chores = (
             lambda: _obey_interrupts(parts),
+            lambda: _end_abandoned(parts),
             lambda: _retire(parts),
             lambda: _mend(parts),
             lambda: _keep_edge(parts),
@@ -68,8 +69,17 @@ async def _again(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
 async def _obey_interrupts(parts: wiring.Worker) -> None:
     """End the steps of workflows that somebody cancels."""
     async for _, workflow in parts.database.listen(requests.INTERRUPT):
-        if workflow:
-            durable.interrupt(workflow)
+        # The first notice names none: what was sent while nobody listened is made up for.
+        for run in [workflow] if workflow else await parts.requests.cancelled(durable.under_way()):
+            durable.interrupt(run)
+
+
+async def _end_abandoned(parts: wiring.Worker) -> None:
+    """End what nobody resumes any more, so that the people who wait for it hear of it."""
+    while True:
+        for abandoned in await parts.engine.abandoned():
+            await parts.requests.end(abandoned)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 async def _retire(parts: wiring.Worker) -> None:

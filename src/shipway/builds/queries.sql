@@ -32,6 +32,9 @@ select * from builds.runs
 -- run --
 select * from builds.runs where id = %(id)s;
 
+-- cancelled --
+select id from builds.runs where id = any(%(runs)s) and state = 'cancelled';
+
 -- runs --
 -- Newest first; `before` is the id of the last one of the page before.
 select * from builds.runs

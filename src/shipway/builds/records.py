@@ -108,6 +108,10 @@ class Runs:
             await self.notify(run)
         return changed > 0
 
+    async def cancelled(self, runs: Iterable[str]) -> Sequence[str]:
+        """Return those of these ids that are cancelled runs."""
+        return [row["id"] for row in await self._db.rows(_SQL["cancelled"], runs=list(runs))]
+
     async def steps(self, run: str) -> Sequence[StepRecord]:
         """Return the steps of a run in the order in which they were announced."""
         return [_step(row) for row in await self._db.rows(_SQL["steps"], run=run)]

@@ -24,7 +24,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import dbos
 import pydantic
 
-from shipway.kit import disk, errors, log, single
+from shipway.kit import disk, errors, kept_errors, log, single
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -104,7 +104,7 @@ def step(
         outcome = await dbos.DBOS.run_step_async({"name": name}, once)
         _reach(name, "recorded")
         if error := outcome.get("error"):
-            raise _revived(error)
+            raise kept_errors.revive(error, Interrupted)
         return typing.cast("R", adapter().validate_python(outcome["value"]))
 
     _steps.add((body.__module__, body.__qualname__))
@@ -141,7 +141,7 @@ async def _patiently(
     try:
         return await _outcome(name, body(), adapter)
     except errors.Unavailable as error:
-        return {"error": _kept_error(error)}
+        return {"error": kept_errors.keep(error)}
 
 
 async def _outcome(
@@ -157,15 +157,15 @@ async def _outcome(
     except errors.Unavailable:
         raise
     except errors.ShipwayError as error:
-        return {"error": _kept_error(error)}
+        return {"error": kept_errors.keep(error)}
     except asyncio.CancelledError:
         if not _interrupted(task):
             task.cancel()
             raise
-        return {"error": _kept_error(Interrupted("The run was cancelled."))}
+        return {"error": kept_errors.keep(Interrupted("The run was cancelled."))}
     except Exception as error:  # noqa: BLE001 -- a bug must end the run with a sentence, not strand it
         _log.exception("step.broke", step=name, workflow=workflow)
-        return {"error": _kept_error(_broken(name, error))}
+        return {"error": kept_errors.keep(_broken(name, error))}
     finally:
         _running[workflow].discard(task)
         if not _running[workflow]:
@@ -186,25 +186,6 @@ def _interrupted(task: asyncio.Future[Any]) -> bool:
     """Tell a cancelled step apart from a worker that is shutting down."""
     current = asyncio.current_task()
     return task.cancelled() and not (current and current.cancelling())
-
-
-def _kept_error(error: errors.ShipwayError) -> dict[str, Any]:
-    details = {key: list(getattr(error, key, ())) for key in ("problems", "reasons")}
-    return {"kind": type(error).__name__, "what": error.what, "fix": error.fix, **details}
-
-
-def _revived(kept: Mapping[str, Any]) -> errors.ShipwayError:
-    what, fix = str(kept["what"]), str(kept["fix"])
-    match kept["kind"]:
-        case "Invalid":
-            return errors.Invalid(what, problems=tuple(kept["problems"]), fix=fix)
-        case "Refused":
-            return errors.Refused(*kept["reasons"], fix=fix)
-        case "Interrupted":
-            return Interrupted(what, fix=fix)
-        case kind:
-            known = getattr(errors, kind, errors.Failed)
-            return typing.cast("errors.ShipwayError", known(what, fix=fix))
 
 
 def _reach(step_name: str, moment: str) -> None:
@@ -346,6 +327,20 @@ class Engine:
         return [
             found.workflow_id for found in unfinished if found.app_version not in {VERSION, None}
         ]
+
+    @staticmethod
+    async def abandoned() -> list[Start]:
+        """Return what was resumed too often and is given up. What it was at is not ended."""
+        return [
+            Start(workflow=one.name, id=one.workflow_id, request=one.input["args"][0], queue="")
+            for one in await dbos.DBOS.list_workflows_async(status="MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+            if one.input
+        ]
+
+
+def under_way() -> tuple[str, ...]:
+    """Return the ids of the workflows that this process runs a step of now."""
+    return tuple(_running)
 
 
 def interrupt(workflow: str) -> bool:

@@ -7,6 +7,7 @@ from shipway.releases.model import Deployment
 
 DELIVER, DEPLOY, ROLL_BACK, PROMOTE = "deliver", "deploy", "roll_back", "promote"
 UPDATE = "update"
+END = "end"
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
@@ -47,6 +48,18 @@ def update(app: str, change: str) -> durable.Start:
     )
 
 
+def ending(abandoned: durable.Start, *, queue: str, lane: str = "") -> durable.Start:
+    """In the lane of what it ends: both at once would pull at the same traffic."""
+    return durable.Start(
+        workflow=END,
+        id=f"{END}:{abandoned.id}",
+        request={"workflow": abandoned.workflow, "request": dict(abandoned.request)},
+        queue=queue,
+        lane=lane,
+        priority=durable.URGENT,
+    )
+
+
 def deployment(asked: Deployment) -> durable.Start:
     """A rollback goes before every deployment that waits."""
     rollback = asked.kind == "rollback"
@@ -55,6 +68,10 @@ def deployment(asked: Deployment) -> durable.Start:
         id=asked.id,
         request={"deployment": asked.id},
         queue=ENVIRONMENTS.name,
-        lane=f"{asked.app}/{asked.environment}",
+        lane=lane_of(asked),
         priority=durable.URGENT if rollback else durable.NORMAL,
     )
+
+
+def lane_of(asked: Deployment) -> str:
+    return f"{asked.app}/{asked.environment}"

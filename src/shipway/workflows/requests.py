@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shipway import appfile
@@ -82,6 +82,38 @@ class Requests:
                 await self._remote.start(names.deployment(deployment))
         for change in await self._updates.waiting_changes():
             await self._remote.start(names.update(change.app, change.id))
+
+    async def end(self, abandoned: durable.Start) -> None:
+        """Have what was given up end, unless it has ended. May be repeated."""
+        try:
+            start = await self._ending(abandoned)
+        except errors.NotFound:  # its app is gone
+            return
+        if start:
+            await self._remote.start(start)
+
+    async def _ending(self, abandoned: durable.Start) -> durable.Start | None:
+        match abandoned.workflow:
+            case names.DELIVER:
+                is_over = (await self._runs.get(abandoned.id)).state.is_final
+                queue, lane = names.PROMOTIONS, ""
+            case names.DEPLOY | names.ROLL_BACK:
+                deployment = await self._deployments.get(abandoned.id)
+                is_over = deployment.state not in {"waiting", "running"}
+                queue, lane = names.ENVIRONMENTS, names.lane_of(deployment)
+            case names.UPDATE:
+                change = await self._updates.change(abandoned.id)
+                is_over = change.state != "waiting"
+                queue, lane = names.UPDATES, change.app
+            case names.PROMOTE:
+                is_over, queue, lane = False, names.PROMOTIONS, ""
+            case _:  # an ending that was given up itself: it is in the log
+                return None
+        return None if is_over else names.ending(abandoned, queue=queue.name, lane=lane)
+
+    async def cancelled(self, runs: Iterable[str]) -> Sequence[str]:
+        """Return those of these ids that are runs which somebody cancelled."""
+        return await self._runs.cancelled(runs)
 
     async def _supersede(self, newer: Run) -> None:
         """End the older runs of the branch that have not come as far as a release."""

@@ -145,6 +145,15 @@ class Updating:
         ended = await records.change(name)
         return Outcome(good=ended.state == "done", sentence=ended.sentence)
 
+    @durable.step
+    async def fail(self, name: str, why: str) -> Outcome:
+        """End a change that was given up, unless it has ended."""
+        records = self._on.updates.records
+        if (await records.change(name)).state == "waiting":
+            await records.end_change(name, "refused", why)
+        ended = await records.change(name)
+        return Outcome(good=ended.state == "done", sentence=ended.sentence)
+
     async def _publish(self, change: Change) -> tuple[str, str]:
         on, asked = self._on, change.arguments
         release = await on.releases.get(asked["release"], app=change.app)

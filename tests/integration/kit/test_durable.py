@@ -13,6 +13,7 @@ from shipway.kit import command
 pytestmark = pytest.mark.anyio
 
 PROGRAM = pathlib.Path(__file__).parent / "durable_program.py"
+DEADLY = pathlib.Path(__file__).parent / "deadly_program.py"
 MADE = [{"name": "a", "sizes": [1, 2]}, {"name": "b", "sizes": [1, 2]}]
 HEARD = [
     *MADE,
@@ -65,3 +66,16 @@ async def test_a_killed_worker_is_resumed_and_hears_the_same(
     assert died.status == -9
     assert heard(ended) == HEARD, ended.last_lines
     assert log.read_text().split("\n").count("refuse") == times
+
+
+async def test_a_workflow_that_kills_the_worker_is_given_up_and_told_of(database_url: str) -> None:
+    words = command.Command(
+        argv=(sys.executable, str(DEADLY), database_url),
+        env=command.base_environment(),
+        timeout=90,
+    )
+    lives = [await command.run(words, check=False) for _ in range(3)]
+
+    assert [life.status for life in lives] == [-9, -9, 0], lives[-1].last_lines
+    (told,) = json.loads(lives[-1].output.splitlines()[-1])
+    assert (told["workflow"], told["id"], told["request"]) == ("deadly", "the-deadly", {"of": 1})

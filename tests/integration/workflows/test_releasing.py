@@ -10,8 +10,10 @@ import pytest
 
 from shipway.builds.model import RunKind, State
 from shipway.builds.records import Runs
+from shipway.health.outbox import Outbox
 from shipway.kit import clock, db
 from shipway.releases.records import Deployments, Releases
+from shipway.workflows import ending, names
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.platform import Platform
 
@@ -65,6 +67,7 @@ def platform(database: db.Database) -> Platform:
         builder=Builder(),
         releases=Releases(database),
         deployments=Deployments(database),
+        outbox=Outbox(database),
     )
     return cast("Platform", parts)
 
@@ -106,3 +109,20 @@ async def test_the_release_of_a_cancelled_run_goes_no_further(platform: Platform
 
     assert (await platform.releases.get(made)).state == "refused"
     assert (await platform.runs.get(run)).sentence == "Cancelled by ada."
+
+
+async def test_a_run_that_was_given_up_fails_with_a_sentence_and_is_told(
+    platform: Platform, database: db.Database
+) -> None:
+    made = await release_of(platform, 1)
+    run = (await platform.releases.get(made)).run
+    do = cast("ending.Stories", types.SimpleNamespace(delivering=Delivering(platform)))
+
+    for _ in range(2):
+        await ending.end(names.DELIVER, {"run": run}, do)
+
+    ended = await platform.runs.get(run)
+    assert (ended.state, ended.sentence) == (State.FAILED, ending.WHY)
+    (told,) = await database.rows("select event, sentence from health.outbox")
+    assert told["event"] == "run.failed"
+    assert ending.WHY in told["sentence"]

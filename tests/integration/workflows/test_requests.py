@@ -19,6 +19,7 @@ from shipway.health.outbox import Outbox
 from shipway.kit import db, durable, errors
 from shipway.releases.model import Release
 from shipway.releases.records import Deployments, Releases
+from shipway.workflows import names
 from shipway.workflows.requests import Requests
 
 pytestmark = pytest.mark.anyio
@@ -146,6 +147,38 @@ async def test_a_run_is_cancelled_once_and_by_those_who_may(
     assert await requests.cancel(run.id, DEV) == "Cancelled by dev."
     with pytest.raises(errors.Conflict, match="has ended already: Cancelled by dev"):
         await requests.cancel(run.id, DEV)
+
+
+async def test_what_was_given_up_is_ended_where_it_ran_and_once(
+    requests: Requests, remote: Remote, branches: Branches, database: db.Database
+) -> None:
+    branches.refs_now = {"main": commit(1)}
+    (run,) = await requests.pushes_arrived("tiny", "dev")
+    made = await Releases(database).add(**release_of(run.id))
+    given: dict[str, Any] = {
+        "release": made,
+        "environment": "production",
+        "by": "dev",
+        "reason": "",
+        "plan": (1000,),
+    }
+    asked = await Deployments(database).ask(id="dep_1", kind="deploy", **given)
+    remote.started.clear()
+
+    for start in (names.delivery(run.id), names.deployment(asked)):
+        await requests.end(start)
+    ending, withdrawing = remote.started
+
+    assert ending.request == {"workflow": "deliver", "request": {"run": run.id}}
+    assert withdrawing.request == {"workflow": "deploy", "request": {"deployment": "dep_1"}}
+    assert (withdrawing.queue, withdrawing.lane) == ("environments", "tiny/production")
+    remote.started.clear()
+    await Runs(database).set_state(run.id, State.FAILED, "It was given up.")
+    await Deployments(database).end("dep_1", "failed", "It was given up.")
+    for start in (names.delivery(run.id), names.deployment(asked), names.delivery("run_gone")):
+        await requests.end(start)
+    await requests.end(ending)
+    assert remote.started == []
 
 
 async def test_only_a_ready_release_is_approved(requests: Requests, database: db.Database) -> None:

@@ -1,0 +1,41 @@
+"""What was interrupted again and again is tried no more, and ends like everything that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shipway.workflows import names
+from shipway.workflows.delivering import Delivering
+from shipway.workflows.deploy import withdrawn
+from shipway.workflows.deploying import Deploying
+from shipway.workflows.outcome import Outcome
+from shipway.workflows.promoting import Promoting, Promotion
+from shipway.workflows.updating import Updating
+
+WHY = "It was interrupted again and again, perhaps because it ends the worker, and was given up."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stories:
+    """The steps by which each story ends."""
+
+    delivering: Delivering
+    deploying: Deploying
+    promoting: Promoting
+    updating: Updating
+
+
+async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome:
+    """End a story whose workflow was given up."""
+    match workflow:
+        case names.DELIVER:
+            return await do.delivering.fail(request["run"], WHY)
+        case names.DEPLOY | names.ROLL_BACK:
+            return await withdrawn(request["deployment"], WHY, do.deploying)
+        case names.PROMOTE:
+            return await do.promoting.fail(Promotion(**request), WHY)
+        case names.UPDATE:
+            return await do.updating.fail(request["change"], WHY)
+    raise AssertionError(workflow)
