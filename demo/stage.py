@@ -34,6 +34,7 @@ class Stage:
     source: pathlib.Path
     ports: dict[str, int] = field(default_factory=dict)
     quiet: bool = False
+    folder: str = "checkout"
 
     @classmethod
     def fresh(cls, home: pathlib.Path, source: pathlib.Path, *, quiet: bool = False) -> Stage:
@@ -48,6 +49,10 @@ class Stage:
         """The stage of a demo that was left running."""
         return cls(home, source.name, source)
 
+    def beside(self, source: pathlib.Path, app: str) -> Stage:
+        """Another app on the platform of this one."""
+        return Stage(self.home, app, source, self.ports, self.quiet, f"beside/{app}")
+
     async def set_up(self, *, settings: Sequence[str] = ()) -> None:
         """Start the platform. The first person is its owner."""
         first, last = free_range(200)
@@ -58,8 +63,10 @@ class Stage:
         await self.shipway("up")
 
     async def create_app(self) -> None:
-        """Make a checkout of the app and tell Shipway of it."""
+        """Make a checkout of the app and tell Shipway of it; what it is made of, if it does not say."""
         await asyncio.to_thread(shutil.copytree, self.source, self.checkout, ignore=LEFT_OUT)
+        if not (self.checkout / "shipway.toml").exists():
+            await self.shipway("init")
         await self.git("init", "--quiet", "--initial-branch=main")
         await self.git("config", "user.name", "Demo Developer")
         await self.git("config", "user.email", "dev@example.org")
@@ -165,7 +172,7 @@ class Stage:
 
     @property
     def checkout(self) -> pathlib.Path:
-        return self.home / "checkout"
+        return self.home / self.folder
 
     @property
     def api_url(self) -> str:

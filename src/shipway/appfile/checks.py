@@ -175,7 +175,21 @@ def _variable_names(product: Product) -> Iterator[Problem]:
 def _same_values(product: Product) -> Iterator[Problem]:
     for name, variable in product.variables.items():
         if variable.same_as is None:
+            if variable.suffix:
+                yield Problem(
+                    path=("variables", name, "suffix"),
+                    found=shown(variable.suffix),
+                    expected="nothing, since there is no same_as that it could follow",
+                    fix="Add same_as or remove suffix.",
+                )
             continue
+        if variable.suffix and variable.same_as in names.GENERATED:
+            yield Problem(
+                path=("variables", name, "suffix"),
+                found=shown(variable.suffix),
+                expected=f"nothing, since {variable.same_as} is a secret",
+                fix="Remove suffix.",
+            )
         if variable.default is not None:
             yield Problem(
                 path=("variables", name, "default"),

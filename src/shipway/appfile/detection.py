@@ -68,12 +68,16 @@ def _python_entry(part: Part) -> tuple[str, bool]:
 def installs(parts: Sequence[Part], used: Iterable[Part]) -> Iterator[Section]:
     """Return the steps that fetch dependencies, once for each folder with a lock file."""
     seen: set[tuple[str, str]] = set()
-    for part in used:
-        home = _locked(parts, part)
+    homes = [(part, _locked(parts, part)) for part in used]
+    for _, home in homes:
         if (home.folder, home.kind) in seen:
             continue
         seen.add((home.folder, home.kind))
         yield from node.installs(home) if home.kind == "node" else _python_install(home)
+    inside = {home.folder for _, home in homes if home.kind == "node"}
+    for part in parts:
+        if part.kind == "node" and (home := _locked(parts, part)).folder in inside:
+            yield from node.generating(part, home)
 
 
 def _locked(parts: Sequence[Part], part: Part) -> Part:

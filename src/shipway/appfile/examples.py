@@ -58,11 +58,9 @@ def _variable(name: str, value: str) -> Section:
         return Section(heading=f"[variables.{name}]", keys=keys)
     if name in SERVERS:
         below = urllib.parse.urlsplit(value).path.strip("/")
-        told = (
-            f"CHECK: the example has /{below} at the end, which API_URL has not." if below else ""
-        )
         keys = {"kind": "public", "same_as": "API_URL"}
-        return Section(heading=f"[variables.{name}]", keys=keys, told=told)
+        keys |= {"suffix": f"/{below}"} if below and words.URL_PATH.fits(f"/{below}") else {}
+        return Section(heading=f"[variables.{name}]", keys=keys)
     public = name.startswith(names.PUBLIC)
     kind = "public" if public else "secret" if _SECRET.search(name) else "plain"
     if not words.VARIABLE_NAME.fits(name) or names.objection(name, kind):

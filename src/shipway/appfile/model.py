@@ -185,6 +185,8 @@ class Variable:
     same_as: words.Filled | None = None
     """A variable that Shipway fills, whose value this one has where no other is given: many
     libraries read `DB_URL` as `DATABASE_URL`."""
+    suffix: words.Text = ""
+    """What follows the value of the other one, such as `/api/v1` that of `API_URL`."""
     description: words.Text = ""
     """What it is for, shown by `shipway env show`."""
 
@@ -286,6 +288,14 @@ class Product:
     def called(self, filled: str) -> tuple[str, ...]:
         """Return every name of a variable that Shipway fills, its own first."""
         return (filled, *(name for name, one in self.variables.items() if one.same_as == filled))
+
+    def same(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return those variables that have no value of their own, but that of another one."""
+        return {
+            name: f"{values[one.same_as]}{one.suffix}"
+            for name, one in self.variables.items()
+            if one.same_as and one.same_as in values and name not in values
+        }
 
     def routes(self, environment: str) -> tuple[HostRoute, ...]:
         """Return every host of an environment with the part that answers there."""

@@ -173,6 +173,22 @@ def installs(part: Part) -> Iterator[Section]:
     yield sections.install(part, sections.slug(part), run, inputs, told)
 
 
+def generating(part: Part, home: Part) -> Iterator[Section]:
+    """Return the step that makes Prisma's client. It may fetch engines, so it is an install, upon
+    what that of ``home`` has left."""
+    schema = part.has("prisma/schema.prisma", "schema.prisma")
+    if not schema or not part.depends_on("prisma"):
+        return
+    run: tuple[str, ...] = ("npx", "prisma", "generate")
+    inputs: tuple[str, ...] = ()
+    if part is home:
+        config = part.has("prisma.config.ts", "prisma.config.js", "prisma.config.mjs")
+        inputs = ("package.json", schema.split("/")[0], *((config,) if config else ()))
+    else:
+        run = (*run, "--schema", f"{part.folder}/{schema}")
+    yield sections.install(home, f"{sections.slug(part)[:24]}-prisma", run, inputs)
+
+
 def _command(part: Part, lock: str) -> tuple[tuple[str, ...], str]:
     if not lock:
         told = "CHECK: without a lock file each build may get other versions."

@@ -165,15 +165,6 @@ def facts(environment: str, provided: Provided) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def same(product: Product, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that have the value of another one."""
-    return {
-        name: values[one.same_as]
-        for name, one in product.variables.items()
-        if one.same_as and one.same_as in values and name not in values
-    }
-
-
 def fixed(environment: str, provided: Provided) -> dict[str, str]:
     """Return the variables that nobody may replace: the edge and the log rely on them."""
     values = {

@@ -114,7 +114,7 @@ class Variables:
             **{name: value for name, (_, value) in model.from_file(environment, product).items()},
             **{name: s.value for name, s in stored.items() if s.value is not None},
         }
-        values |= model.same(product, values)
+        values |= product.same(values)
         return {k: v for k, v in sorted(values.items()) if k.startswith(names.PUBLIC)}
 
     async def server_environment(
@@ -139,7 +139,7 @@ class Variables:
         }
         if "JWT_SECRET" not in values:
             values["JWT_SECRET"] = await self.internal(app, environment, "JWT_SECRET")
-        return values | model.same(product, values)
+        return values | product.same(values)
 
     async def internal(self, app: str, environment: str, name: str) -> str:
         """Return a secret that Shipway makes once and keeps, such as a database password.

@@ -109,11 +109,7 @@ def variables(
     }
     stale = {name for name in given if name in _provided(where) and is_local(given[name])}
     values |= {name: value for name, value in given.items() if name not in stale and value}
-    values |= {
-        name: values[one.same_as]
-        for name, one in product.variables.items()
-        if one.same_as and one.same_as in values and name not in values
-    }
+    values |= product.same(values)
     _demand(product, values)
     port = product.server.port if product.server else "PORT"
     fixed = {port: str(where.port), "HOST": where.host, "SHIPWAY_ENVIRONMENT": ENVIRONMENT}

@@ -291,6 +291,22 @@ def test_dependencies_are_installed_as_the_repository_does_it(
     assert [step.run for step in found.install] == [run]
 
 
+def test_prismas_client_is_made_where_there_is_network(tmp_path: pathlib.Path) -> None:
+    found = proposed(
+        tmp_path,
+        {
+            "package.json": {"dependencies": {"express": "5", "prisma": "6"}},
+            "package-lock.json": "{}",
+            "index.js": "",
+            "prisma/schema.prisma": 'datasource db {\n provider = "postgresql"\n}',
+        },
+    )
+    assert [(step.run, step.inputs) for step in found.install] == [
+        (("npm", "ci"), ("package.json", "package-lock.json")),
+        (("npx", "prisma", "generate"), ("package.json", "prisma")),
+    ]
+
+
 def test_variables_that_only_the_sources_read_are_found(tmp_path: pathlib.Path) -> None:
     found = proposed(
         tmp_path,
@@ -300,11 +316,13 @@ def test_variables_that_only_the_sources_read_are_found(tmp_path: pathlib.Path) 
             "api/migrations/1.sql": "",
             "app/package.json": EXPO,
             "app/App.tsx": "fetch(process.env.EXPO_PUBLIC_API_URL)",
+            "app/.env.example": "EXPO_PUBLIC_SERVER_URL=http://localhost:3000/api/v1\n",
         },
     )
-    assert {name: one.same_as for name, one in found.variables.items()} == {
-        "DATABASE_URL": "DB_URL",
-        "EXPO_PUBLIC_API_URL": "API_URL",
+    assert {name: (one.same_as, one.suffix) for name, one in found.variables.items()} == {
+        "DATABASE_URL": ("DB_URL", ""),
+        "EXPO_PUBLIC_API_URL": ("API_URL", ""),
+        "EXPO_PUBLIC_SERVER_URL": ("API_URL", "/api/v1"),
     }
 
 

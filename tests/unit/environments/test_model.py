@@ -53,17 +53,18 @@ same_as = "DB_URL"
 [variables.EXPO_PUBLIC_API_URL]
 kind = "public"
 same_as = "API_URL"
+suffix = "/v1"
 [environments.staging]
 domain = "staging.shop.example"
 """
     )
     values = {"DB_URL": "postgresql:///shop", "API_URL": "https://api", "PORT": "1"}
-    assert model.same(product, values) == {
+    assert product.same(values) == {
         "DATABASE_URL": "postgresql:///shop",
-        "EXPO_PUBLIC_API_URL": "https://api",
+        "EXPO_PUBLIC_API_URL": "https://api/v1",
     }
     given = {**values, "DATABASE_URL": "postgresql:///other"}
-    assert "DATABASE_URL" not in model.same(product, given)
+    assert "DATABASE_URL" not in product.same(given)
     assert model.missing("staging", product, []) == ()
     assert product.called("DB_URL") == ("DB_URL", "DATABASE_URL")
     shown = {one.name: one.source for one in model.show("staging", product, {})}
