@@ -87,9 +87,12 @@ class Intake:
             await answer.whole(found.status, found.headers, b"" if bodiless else found.body)
             return
         pairs = [(name.encode(), value.encode()) for name, value in found.headers.items()]
-        if bodiless or found.data or found.path is None:
-            data = b"" if bodiless else found.data[found.begin : found.end]
-            await answer.whole(found.status, pairs, data)
+        if bodiless or found.path is None:
+            await answer.whole(found.status, pairs, b"")
+            return
+        if found.data:
+            await answer.start(found.status, pairs)
+            await _send_data(found.data, found.begin, found.end, answer)
             return
         try:
             file = await asyncio.to_thread(found.path.open, "rb")
@@ -226,6 +229,15 @@ def _part(request: Request, found: Found) -> tuple[int, int] | None:
     if unless_changed and unless_changed != found.etag:
         return None
     return model.part(request.header("range"), found.file.size)
+
+
+async def _send_data(data: bytes, begin: int, end: int, answer: Answer) -> None:
+    """Send a part of what is in memory, piece by piece: a slow phone holds one piece, and not
+    all of it."""
+    for at in range(begin, end - CHUNK, CHUNK):
+        await answer.more(data[at : at + CHUNK])
+        begin = at + CHUNK
+    await answer.end(data[begin:end])
 
 
 async def _send_bytes(file: IO[bytes], begin: int, end: int, answer: Answer) -> None:

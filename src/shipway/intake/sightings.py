@@ -22,7 +22,7 @@ from shipway.kit import log
 from shipway.updates.model import MOST_FAILED, Asked
 
 FLUSH_SECONDS = 1.0
-MOST_WAITING = 200_000
+MOST_WAITING = 50_000
 """Sightings beyond this are counted and dropped: a storm must not fill the memory."""
 MOST_FAILURES = 200_000
 """Installations whose failures are remembered: those that failed last."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pathlib
 import stat
 import sys
+import threading
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -15,6 +17,7 @@ from tests.fakes.expo_client.answers import Rejected
 from tests.fakes.expo_client.manifest import Manifest, Platform
 from tests.fakes.expo_client.signing import Trust
 
+from shipway.intake import assets
 from shipway.kit import errors
 from shipway.updates import board
 from shipway.updates.keys import Keys
@@ -80,6 +83,32 @@ async def test_an_asset_whose_file_is_gone_is_not_there_and_the_phone_keeps_what
     outcome = await phone.check()
     assert "answers with 404" in outcome.reason
     assert phone.start().id == phone.build.embedded_id
+
+
+async def test_a_disk_that_hangs_keeps_nobody_from_a_known_manifest(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = await app.publish("one")
+    found = await manifest(app)
+    assert found is not None
+    goes_on, looked = threading.Event(), assets.Shelf._encodings
+
+    def hanging(shelf: assets.Shelf, sha256: str) -> tuple[str, ...] | None:
+        assert goes_on.wait(60)
+        return looked(shelf, sha256)
+
+    monkeypatch.setattr(assets.Shelf, "_encodings", hanging)
+    many = [asyncio.create_task(app.fetch(found.launch.url, {})) for _ in range(50)]
+    try:
+        for _ in range(3):
+            found = await manifest(app)
+            assert found is not None
+            assert found.id == await app.id_of(group)
+        assert not any(one.done() for one in many)
+    finally:
+        goes_on.set()
+        answers = await asyncio.gather(*many)
+    assert {one.status for one in answers} == {200}
 
 
 async def test_the_artifact_store_may_be_away_while_updates_are_served(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pathlib
+import random
 import uuid
+from typing import Any
 
 import pytest
+from tests.unit.intake.packing import Site
 
 from shipway.intake import answering, asking, assets
+from shipway.intake.app import CHUNK
 from shipway.intake.asking import Expected, Malformed
 from shipway.intake.sightings import Sightings
 from shipway.updates.board import Board
@@ -102,6 +106,32 @@ async def test_a_file_that_many_ask_for_at_once_is_kept_once(
         many = (shelf.find(f"{name}.png", {}, None) for _ in range(40))
         for sending in await asyncio.gather(*many):
             assert (sending.status, len(sending.data)) == (200, 900)
+
+
+@pytest.mark.parametrize("size", [1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK - 1])
+@pytest.mark.parametrize("begin", [0, 7])
+async def test_a_slow_phone_holds_a_piece_of_its_bundle_and_not_all_of_it(
+    tmp_path: pathlib.Path, size: int, begin: int
+) -> None:
+    site = Site(tmp_path)
+    data = random.Random(size).randbytes(size + begin)
+    name = hashlib.sha256(data).hexdigest()
+    (tmp_path / "source").write_bytes(data)
+    await Files(tmp_path / "files").add(tmp_path / "source", name, "bundle")
+    pieces: list[bytes] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        pieces.append(message.get("body", b""))
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": f"/_updates/assets/{name}.bundle",
+        "headers": [(b"range", f"bytes={begin}-".encode())],
+    }
+    await site.app(scope, None, send)  # type: ignore[arg-type] # a GET has no body to receive
+    assert b"".join(pieces) == data[begin:]
+    assert max(map(len, pieces)) <= CHUNK
 
 
 async def test_a_disk_that_is_away_is_told_of_and_breaks_nothing(
