@@ -14,7 +14,7 @@ from typing import Any
 
 from shipway import wiring
 from shipway.kit import durable, errors, log, settings
-from shipway.workflows import deploying, requests, starting, watching
+from shipway.workflows import deploying, requests, starting, updating, watching
 
 HOUSEKEEPING_SECONDS = 30.0
 """How often warm releases are looked at, and whether every instance is where it should be."""
@@ -101,7 +101,7 @@ async def _mend(parts: wiring.Worker) -> None:
 async def _keep_updates(parts: wiring.Worker) -> None:
     """Learn what updates do on devices, and halt what fails there."""
     while True:
-        await parts.platform.updates.keep_house()
+        await updating.keep_house(parts.platform)
         await asyncio.sleep(UPDATES_SECONDS)
 
 

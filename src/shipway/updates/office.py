@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shipway.environments.vault import Vault
@@ -17,12 +19,24 @@ from shipway.updates.inbox import Inbox
 from shipway.updates.keys import Keys
 from shipway.updates.patching import Patcher, Patches
 from shipway.updates.publishing import Publisher
-from shipway.updates.records import Records
+from shipway.updates.records import Group, Records
 
 MOST_PATCHES = 4
 """So many patches are made for a channel at each look: the worker has other work."""
 
+WATCHED = datetime.timedelta(days=7)
+"""So long an update that has reached everybody is watched. Devices load at one start and launch at
+the next: failures come days after the download."""
+
 _log = log.get("updates")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halted:
+    """An update that was taken back because it failed on devices."""
+
+    group: Group
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +53,7 @@ class Office:
     adoption: Adoption
     garbage: Garbage
     inbox: Inbox
+    now: clock.Clock
 
     @classmethod
     def of(
@@ -67,23 +82,28 @@ class Office:
             adoption=Adoption(database, sightings, now=now),
             garbage=Garbage(database, files, now=now),
             inbox=Inbox(home / "updates" / "inbox", files),
+            now=now,
         )
 
-    async def keep_house(self) -> None:
-        """Read what devices did, halt what fails on them, and put everything in force. May be
-        repeated."""
+    async def keep_house(self) -> Sequence[Halted]:
+        """Read what devices did, halt what fails on them, and put everything in force. Returns
+        what was halted. May be repeated."""
         await self.adoption.read()
-        await self.halt_failing()
+        halted = await self.halt_failing()
         await self.boards.refresh_all()
+        return halted
 
-    async def halt_failing(self) -> None:
-        """Take back every rollout that fails on more devices than chance explains."""
-        for group in await self.records.rolling():
+    async def halt_failing(self) -> Sequence[Halted]:
+        """Take back every update that fails on more devices than chance explains."""
+        halted = []
+        for group in await self.records.watched(self.now() - WATCHED):
             if why := must_halt(await self.adoption.of(group.id)):
-                _log.warning("rollout.halted", update=group.id, why=why)
+                _log.warning("update.halted", update=group.id, why=why)
                 await self.changes.withdraw(
                     group.id, key=f"halt:{group.id}", author="shipway", message=why
                 )
+                halted.append(Halted(group=group, why=why))
+        return halted
 
     async def make_patches(self) -> int:
         """Make patches to what each channel offers first. Returns how many are offered now."""

@@ -194,8 +194,12 @@ select pg_notify('shipway_update_change', id) from ended;
 -- waiting_changes --
 select * from updates.changes where state = 'waiting' order by created;
 
--- rolling --
-select * from updates.groups where state in ('rolling') and per_mille > 0 order by number;
+-- watched --
+-- Rollouts that have begun and not ended, and what has reached everybody of late.
+select * from updates.groups
+ where per_mille > 0 and kind <> 'embedded'
+   and (state = 'rolling' or (state = 'whole' and created > %(since)s))
+ order by number;
 
 -- kept_entries --
 -- What must stay: the newest of each line, everything younger than the safety time, what a channel

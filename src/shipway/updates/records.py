@@ -267,9 +267,10 @@ class Records:
     ) -> None:
         await self._db.run(_SQL["end_change"], id=name, state=state, sentence=sentence, about=about)
 
-    async def rolling(self) -> Sequence[Group]:
-        """Return the groups whose rollout has begun and not ended."""
-        return [Group(**row) for row in await self._db.rows(_SQL["rolling"])]
+    async def watched(self, since: datetime.datetime) -> Sequence[Group]:
+        """Return the groups whose rollout has begun and not ended, and those that reached
+        everybody and were made since a time."""
+        return [Group(**row) for row in await self._db.rows(_SQL["watched"], since=since)]
 
     async def put_fingerprint(
         self, app: str, platform: str, hash_: str, sources: Sequence[Source]

@@ -66,6 +66,21 @@ async def take_back(on: Platform, entry: Entry) -> str:
     return group.sentence if group else ""
 
 
+async def keep_house(on: Platform) -> None:
+    """Learn what updates do on devices, halt what fails there, and tell of it."""
+    for halted in await on.updates.keep_house():
+        group = halted.group
+        of = f" of {group.version}" if group.version else ""
+        sentence = f"{group.branch} took back the update{of} by itself: {halted.why}"
+        await on.outbox.put(
+            "update.halted",
+            app=group.app,
+            subject=group.id,
+            sentence=sentence,
+            evidence={"environment": group.branch, "release": group.release},
+        )
+
+
 def publication(
     on: Platform, release: Release, entry: Entry, *, key: str, **given: Any
 ) -> Publication:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import random
+import types
 import uuid
 from collections.abc import AsyncIterator
+from typing import cast
 
 import bsdiff4
 import httpx2
@@ -14,10 +17,13 @@ import pytest
 from tests.fakes import updates
 
 from shipway.environments.vault import Vault
+from shipway.health.outbox import Outbox
 from shipway.kit import db, errors
 from shipway.updates import patching
 from shipway.updates.garbage import SAFETY
-from shipway.updates.office import Office
+from shipway.updates.office import WATCHED, Office
+from shipway.workflows import updating
+from shipway.workflows.platform import Platform
 
 pytestmark = pytest.mark.anyio
 
@@ -264,6 +270,35 @@ async def test_a_rollout_that_fails_on_devices_is_halted(
     assert "4 of 4 devices failed to launch it" in newest.message
     await office.keep_house()
     assert await office.records.newest(APP, "production") == newest
+
+
+async def test_an_update_that_everybody_has_is_watched_for_a_week(
+    shipway: updates.Shipway, office: Office
+) -> None:
+    """Devices load at one start and launch at the next: the rollout is over by then."""
+    await shipway.publish(code=b"1")
+    second = await shipway.publish(code=b"2", version="v2", release="rel_2")
+    update = (await shipway.offers(second))["ios"].id
+    for _ in range(4):
+        await poll(shipway, str(uuid.uuid4()), expo_recent_failed_update_ids=f'"{update}"')
+    await shipway.sightings.flush()
+    await office.adoption.read()
+    shipway.clock.ahead = WATCHED + datetime.timedelta(hours=1)
+    assert await office.halt_failing() == []
+    shipway.clock.ahead = datetime.timedelta()
+    outbox = Outbox(shipway.database)
+    on = cast("Platform", types.SimpleNamespace(updates=office, outbox=outbox))
+
+    for _ in range(2):
+        await updating.keep_house(on)
+
+    assert (await office.records.group(second.id)).state == "reverted"
+    rows = await shipway.database.rows("select event, sentence from health.outbox")
+    assert rows == [{
+        "event": "update.halted",
+        "sentence": "production took back the update of v2 by itself:"
+        " 4 of 4 devices failed to launch it.",
+    }]  # fmt: skip
 
 
 async def test_garbage_goes_when_nobody_can_ask_for_it(
