@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from shipway.appfile import names, words
+from shipway.appfile import forms, names, words
 from shipway.appfile.model import Product, Test
 from shipway.appfile.problems import Problem, shown, unknown_key
 from shipway.appfile.reading import Path
@@ -172,6 +172,24 @@ def _variable_names(product: Product) -> Iterator[Problem]:
             )
 
 
+def _forms(product: Product) -> Iterator[Problem]:
+    for name, variable in product.variables.items():
+        if variable.form and variable.same_as != "DB_URL":
+            yield Problem(
+                path=("variables", name, "form"),
+                found=shown(variable.form),
+                expected="none: only DB_URL has other forms",
+                fix='Remove it, or write same_as = "DB_URL".',
+            )
+        if strange := forms.unknown(variable.form):
+            yield Problem(
+                path=("variables", name, "form"),
+                found=f"{{{strange[0]}}}",
+                expected=f"one of {', '.join(f'{{{part}}}' for part in forms.PARTS)}",
+                fix="Correct it.",
+            )
+
+
 def _same_values(product: Product) -> Iterator[Problem]:
     for name, variable in product.variables.items():
         if variable.same_as is None:
@@ -273,6 +291,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Product], Iterator[Problem]]], ..
     (frozenset({"tests"}), _suite_names),
     (frozenset({"variables"}), _variable_names),
     (frozenset({"variables"}), _same_values),
+    (frozenset({"variables"}), _forms),
     (frozenset({"variables", "environments"}), _given_values),
     (frozenset({"environments"}), _hosts),
     (frozenset({"environments", "server", "client"}), _targets),

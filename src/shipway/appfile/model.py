@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from shipway.appfile import words
+from shipway.appfile import forms, words
 
 _SHAPE = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -187,6 +187,11 @@ class Variable:
     libraries read `DB_URL` as `DATABASE_URL`."""
     suffix: words.Text = ""
     """What follows the value of the other one, such as `/api/v1` that of `API_URL`."""
+    form: words.Text = ""
+    """How the same address is written where a library wants another form of `DB_URL`, or one part
+    of it: `postgresql+asyncpg://{user}:{password}@/{database}?host={host}`, or `{user}`. The parts
+    are `{user}`, `{password}`, `{host}` (a folder, where it is a Unix socket), `{port}` and
+    `{database}`."""
     description: words.Text = ""
     """What it is for, shown by `shipway env show`."""
 
@@ -292,7 +297,7 @@ class Product:
     def same(self, values: Mapping[str, str]) -> dict[str, str]:
         """Return those variables that have no value of their own, but that of another one."""
         return {
-            name: f"{values[one.same_as]}{one.suffix}"
+            name: forms.written(one.form, values[one.same_as]) + one.suffix
             for name, one in self.variables.items()
             if one.same_as and one.same_as in values and name not in values
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -78,7 +79,7 @@ def end_to_end(
             inputs=_sees(product, test.folder),
             needs=_needs(product, test.folder),
             services=tuple(test.services),
-            details={"urls": " ".join(product.called("DB_URL"))} if test.services else {},
+            details={"urls": _urls(product)} if test.services else {},
             network=True,
             timeout=float(test.timeout_seconds),
             files=dict(files or {}),
@@ -140,8 +141,14 @@ def _test(product: Product, name: str, test: Test) -> BuildStep:
         needs=_needs(product, test.folder),
         services=tuple(test.services),
         timeout=float(test.timeout_seconds),
-        details={"urls": " ".join(product.called("DB_URL"))} if test.services else {},
+        details={"urls": _urls(product)} if test.services else {},
     )
+
+
+def _urls(product: Product) -> str:
+    """The variables that tell a suite where its database is, each with its form, as JSON."""
+    forms = {name: one.form for name, one in product.variables.items() if one.same_as == "DB_URL"}
+    return json.dumps({"DB_URL": "", **forms}, sort_keys=True)
 
 
 def _wheels(product: Product) -> Iterator[BuildStep]:

@@ -177,7 +177,7 @@ class Migrations:
             env={
                 **command.base_environment(),
                 **migration.env,
-                **dict.fromkeys(migration.url_names, migration.owner_url),
+                "DB_URL": migration.owner_url,
                 "PGAPPNAME": migration.tag,
                 "PGOPTIONS": self._patience.server_options(),
             },

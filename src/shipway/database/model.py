@@ -77,8 +77,6 @@ class Migration:
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     owner_url: str = field(repr=False)
-    url_names: tuple[str, ...] = ("DB_URL",)
-    """The variables in which the command finds the address."""
 
     @property
     def tag(self) -> str:

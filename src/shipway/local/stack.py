@@ -162,7 +162,8 @@ class Stack:
             **self._environment(folder),
             **_imports(folder),
             **variables.server,
-            **dict.fromkeys(self.product.called("DB_URL"), owner_url),
+            **self.product.same({"DB_URL": owner_url}),
+            "DB_URL": owner_url,
         }
         return command.Command(argv=tool.migrate, env=env, cwd=folder, timeout=MIGRATION_SECONDS)
 

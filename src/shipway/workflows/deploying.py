@@ -123,9 +123,8 @@ class Deploying:
             argv=tool.migrate,
             head_argv=tool.head,
             cwd=prepared.cwd,
-            env=prepared.env,
+            env={**await starting.variables(on, entry, access.owner_url), **prepared.env},
             owner_url=access.owner_url,
-            url_names=entry.product.called("DB_URL"),
         )
         async with hiding.secrets_hidden(on, entry.app), self._telling(entry) as tell:
             report = await on.migrations.migrate(migration, on_line=tell)

@@ -17,14 +17,7 @@ async def starts(on: Platform, entry: Entry) -> tuple[Start, ...]:
     if server is None:
         return ()
     database = entry.product.database and await on.clusters.access(entry.app, entry.environment)
-    facts = provided.facts(
-        on.settings,
-        entry.product,
-        entry.environment,
-        release=entry.release.version,
-        db_url=database.app_url if database else "",
-    )
-    env = await on.variables.server_environment(entry.app, entry.environment, entry.product, facts)
+    env = await variables(on, entry, database.app_url if database else "")
     known = await on.variables.secret_values(entry.app, entry.environment)
     # Of what it does not hold, such as the password of migrations, it learns nothing.
     secrets = tuple(one for one in known if any(one in value for value in env.values()))
@@ -46,6 +39,19 @@ async def starts(on: Platform, entry: Entry) -> tuple[Start, ...]:
         )
         for index in range(entry.site.policy.instances)
     )
+
+
+async def variables(on: Platform, entry: Entry, db_url: str) -> dict[str, str]:
+    """Return what a program of the release is told, with an address of its database: the server's
+    own, or the owner's for a migration, which reads the same settings."""
+    facts = provided.facts(
+        on.settings,
+        entry.product,
+        entry.environment,
+        release=entry.release.version,
+        db_url=db_url,
+    )
+    return await on.variables.server_environment(entry.app, entry.environment, entry.product, facts)
 
 
 async def instances_of(on: Platform, entry: Entry) -> list[Instance]:

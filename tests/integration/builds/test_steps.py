@@ -293,7 +293,7 @@ async def test_a_step_with_postgres_has_an_empty_database(bench: Bench) -> None:
         found = subprocess.check_output(['psql', '-At', url, '-c', query], text=True)
         assert found == 'app|postgres\\n', found
         """
-    await bench.perform(step(code, services=("postgres",), details={"urls": "DB_URL"}))
+    await bench.perform(step(code, services=("postgres",), details={"urls": '{"DB_URL": ""}'}))
 
 
 async def test_a_command_makes_a_server(bench: Bench) -> None:

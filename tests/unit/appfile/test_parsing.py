@@ -233,6 +233,8 @@ def test_a_problem_says_where_and_what_and_how_to_mend_it(change: str, to: str, 
         ('[server]\nkind = "python"\nstart = ["gunicorn", "shop.wsgi"]', 'found "gunicorn"; expected "python", which finds'),
         ('[server]\nkind = "python"\nentry = "a:b"\nextras = ["-x"]', "the name of an extra"),
         ('[server]\nkind = "node"\nentry = "a.js"\nrequirements = "r.txt"', "Remove requirements, or change kind."),
+        ('[client]\n[variables.A]\nform = "{user}"', "only DB_URL has other forms"),
+        ('[client]\n[variables.A]\nkind = "secret"\nsame_as = "DB_URL"\nform = "{usr}"', "found {usr}; expected one of {user}, {password}"),
         ("", "neither a server nor a client"),
     ],
 )  # fmt: skip

@@ -31,8 +31,15 @@ _SETTINGS = {
 class Throwaway:
     """A running cluster. ``pid`` is the postmaster's."""
 
-    url: str
     pid: int
+
+    def address(self, form: str = "") -> str:
+        """Return the address of the database, in the form that the app wants (`shipway.toml`)."""
+        parts = {"user": "postgres", "password": "", "host": str(SOCKETS), "port": "5432"}
+        written = form or "postgresql://{user}@/{database}?host={host}"
+        for name, value in {**parts, "database": DATABASE}.items():
+            written = written.replace(f"{{{name}}}", value)
+        return written
 
 
 @contextlib.contextmanager
@@ -54,7 +61,7 @@ def running(scratch: pathlib.Path) -> Iterator[Throwaway]:
         address = ("-h", str(SOCKETS), "-U", "postgres")
         program.output_of((str(programs / "createdb"), *address, DATABASE), scratch)
         pid = int((data / "postmaster.pid").read_text().split()[0])
-        yield Throwaway(url=f"postgresql://postgres@/{DATABASE}?host={SOCKETS}", pid=pid)
+        yield Throwaway(pid=pid)
     finally:
         program.output_of((*control, "stop", "-w", "-m", "immediate"), scratch)
 

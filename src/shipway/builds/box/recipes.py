@@ -72,7 +72,8 @@ def test(spec: Spec, box: pathlib.Path) -> Outcome:
         _test(spec, box, spec.env, spared=0)
         return Outcome()
     with postgres.running(box / "scratch") as cluster:
-        urls = dict.fromkeys(spec.details["urls"].split(), cluster.url)
+        forms = json.loads(spec.details["urls"])
+        urls = {name: cluster.address(form) for name, form in forms.items()}
         _test(spec, box, {**spec.env, **urls}, spared=cluster.pid)
     return Outcome()
 
