@@ -41,7 +41,7 @@ def propose(folder: pathlib.Path) -> str:
         *([detection.server_section(server, parts)] if server else []),
         *([detection.client_section(client)] if client else []),
         *database,
-        *suites.tests(used),
+        *suites.tests(parts, used),
         *shown,
         *examples.read(server, client, shown, has_database=has_database),
         *_environments(name),

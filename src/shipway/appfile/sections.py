@@ -27,10 +27,7 @@ NODE_LOCKS = (
     "yarn.lock",
     "bun.lock",
 )
-PYTHON_LOCKS: Mapping[str, tuple[str, ...]] = {
-    "uv.lock": ("uv", "sync", "--frozen", "--no-install-project"),
-    "poetry.lock": ("poetry", "install", "--no-interaction", "--no-root"),
-}
+PYTHON_LOCKS = ("uv.lock", "poetry.lock")
 
 
 def slug(part: Part) -> str:
@@ -48,3 +45,16 @@ def install(
     return Section(
         heading="[[install]]", keys={**keys, **({"inputs": inputs} if inputs else {})}, told=told
     )
+
+
+def suite(
+    when: str,
+    part: Part,
+    script: str,
+    run: tuple[str, ...],
+    more: Mapping[str, Value] | None = None,
+) -> Section:
+    """Return a suite that is called after its part and its script."""
+    name = f"{slug(part)}-{re.sub('[^a-z0-9]+', '-', script)}"[:32].strip("-")
+    keys: dict[str, Value] = {"name": name, "folder": part.folder, "run": run}
+    return Section(heading=f"[[tests.{when}]]", keys={**keys, **(more or {})})

@@ -20,7 +20,19 @@ LARGEST = 1024 * 1024
 """Bytes of a file that are read."""
 
 _PASSED_OVER = frozenset({"node_modules", "dist", "build", "vendor", "venv", "ios", "android"})
-_MANIFESTS = ("package.json", "pyproject.toml", "requirements.txt")
+REQUIREMENTS = ("requirements/production.txt", "requirements/prod.txt", "requirements/base.txt")
+"""Where a Python project may say what it needs, besides pyproject.toml and requirements.txt."""
+
+DEVELOPMENT = (
+    "requirements-dev.txt",
+    "dev-requirements.txt",
+    "requirements/dev.txt",
+    "requirements/development.txt",
+    "requirements/local.txt",
+)
+"""Where it may say what its tests need."""
+
+_MANIFESTS = ("pyproject.toml", "requirements.txt", *REQUIREMENTS)
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -80,7 +92,7 @@ def _depth(folder: str) -> int:
 def _parts_in(root: pathlib.Path, folder: str) -> Iterator[Part]:
     if (package := read_json(root / folder / "package.json")) is not None:
         yield _node(root, folder, package)
-    if any((root / folder / name).is_file() for name in _MANIFESTS[1:]):
+    if any((root / folder / name).is_file() for name in _MANIFESTS):
         yield _python(root, folder)
 
 
@@ -104,7 +116,7 @@ def _python(root: pathlib.Path, folder: str) -> Part:
         root=root,
         folder=folder,
         kind="python",
-        name=str(project.get("name", "")),
+        name=str(project.get("name") or table(table(manifest, "tool"), "poetry").get("name", "")),
         dependencies=frozenset(_requirements(root / folder, manifest)),
         scripts=_texts(table(project, "scripts")),
         manifest=manifest,
@@ -114,13 +126,20 @@ def _python(root: pathlib.Path, folder: str) -> Part:
 def _requirements(folder: pathlib.Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     project = table(manifest, "project")
     poetry = table(table(manifest, "tool"), "poetry")
-    listed = [_list(project, "dependencies"), (read_text(folder / "requirements.txt")).splitlines()]
+    listed = [_list(project, "dependencies"), *_files(folder)]
     listed += [_list(table(manifest, "dependency-groups"), group) for group in ("dev", "test")]
     listed += [_list(table(project, "optional-dependencies"), x) for x in ("dev", "test")]
-    listed += [list(table(poetry, "dependencies"))]
+    listed += [list(table(poetry, "dependencies")), list(table(poetry, "dev-dependencies"))]
+    groups = table(poetry, "group")
+    listed += [list(table(table(groups, name), "dependencies")) for name in groups]
     for requirement in (line for group in listed for line in group):
         if match := _REQUIREMENT.match(str(requirement)):
             yield match[0].lower().replace("_", "-")
+
+
+def _files(folder: pathlib.Path) -> Iterator[list[str]]:
+    for name in ("requirements.txt", *REQUIREMENTS, *DEVELOPMENT):
+        yield read_text(folder / name).splitlines()
 
 
 def read_text(path: pathlib.Path) -> str:

@@ -13,7 +13,7 @@ from shipway.appfile.survey import Part
 def database(parts: Sequence[Part], by: Part | None) -> Iterator[Section]:
     """Return the migration tool, if one of those that Shipway knows is there."""
     for part in parts:
-        for tool in (_alembic, _django, node_tools.database):
+        for tool in (_alembic, _django, _script, node_tools.database):
             if section := tool(part):
                 yield section
                 return
@@ -45,11 +45,25 @@ def _django(part: Part) -> Section | None:
     if part.kind != "python" or not (part.depends_on("django") and part.has("manage.py")):
         return None
     last = (
+        "from django.db import connection; "
         "from django.db.migrations.recorder import MigrationRecorder as R; "
-        "print(R.Migration.objects.order_by('id').values_list('name', flat=True).last() or '')"
+        "done = R(connection).applied_migrations().values(); "
+        "print(max(((m.id, m.name) for m in done), default=(0, ''))[1])"
     )
     return _tool(part, (), ("python", "manage.py", "migrate", "--noinput"),
-                 ("python", "manage.py", "shell", "-c", last), "Django")  # fmt: skip
+                 ("python", "manage.py", "shell", "-v", "0", "-c", last), "Django")  # fmt: skip
+
+
+def _script(part: Part) -> Section | None:
+    """A program of the repository's own, beside the files that it runs."""
+    if part.kind != "python" or not (
+        part.has("migrate.py") and (part.path / "migrations").is_dir()
+    ):
+        return None
+    told = "CHECK: migrate.py was found. With `head` it must print the last migration applied."
+    keys: dict[str, Value] = {"folder": part.folder, "files": ("migrate.py", "migrations")}
+    keys |= {"migrate": ("python", "migrate.py"), "head": ("python", "migrate.py", "head")}
+    return Section(heading="[database]", keys=keys, told=told)
 
 
 def _tool(

@@ -72,6 +72,7 @@ def test_the_seeds_shape_one_package_with_expo_and_express(tmp_path: pathlib.Pat
     assert product.database.files == ("drizzle.config.ts", "shared")
     assert product.database.packages == ("drizzle-kit", "drizzle-orm", "express", "pg")
     assert [test.run[-1] for test in product.tests.fast] == ["lint", "test"]
+    assert product.variables["DATABASE_URL"].same_as == "DB_URL"
     assert {name: v.kind for name, v in product.variables.items()} == {
         "DATABASE_URL": "secret",
         "STRIPE_KEY": "secret",

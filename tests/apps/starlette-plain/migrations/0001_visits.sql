@@ -1,0 +1,1 @@
+create table visits (id bigint generated always as identity primary key, at timestamptz default now());
