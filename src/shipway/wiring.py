@@ -27,6 +27,7 @@ from shipway.builds.sources import Sources
 from shipway.builds.steps import Builder
 from shipway.database.clusters import Clusters
 from shipway.database.migrations import Migrations
+from shipway.database.ports import Ports
 from shipway.database.store import create_store
 from shipway.edge.ca import Authority
 from shipway.edge.drivers.envoy import Envoy
@@ -40,6 +41,7 @@ from shipway.health.outbox import Outbox
 from shipway.kit import blobs, db, durable, errors, http, migrate
 from shipway.kit.settings import Settings
 from shipway.releases.records import Deployments, Releases
+from shipway.runtime import listening
 from shipway.runtime.drivers import boot
 from shipway.runtime.drivers.socket import SocketKeeper
 from shipway.runtime.instances import Instances
@@ -246,7 +248,8 @@ def _platform(settings: Settings, database: db.Database, vault: Vault, edge: Env
     logs = Logs(home / "logs" / "runs", runs.notify)
     sources = Sources(home / "git")
     store = blobs.Blobs(home / "artifacts", settings.blob_url)
-    clusters = Clusters(machine, home, variables, variables.given_database)
+    ports = Ports(database, settings.database_ports, listening.is_free)
+    clusters = Clusters(machine, home, variables, variables.given_database, ports=ports)
 
     return Platform(
         settings=settings,

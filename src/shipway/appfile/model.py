@@ -120,6 +120,10 @@ class DatabaseTool:
     files: Annotated[tuple[words.Glob, ...], pydantic.Field(max_length=50)] = ()
     """What the commands need besides the server, relative to the folder: migrations and the
     tool's configuration. Without any, the whole folder."""
+    by_port: words.Flag = False
+    """Whether the address in `DB_URL` is a port of this machine instead of a Unix socket: libraries
+    that read addresses themselves, such as Knex, Sequelize and postgres.js, know no other. Once
+    true, it stays so for a database that was made."""
     packages: Annotated[tuple[words.Package, ...], pydantic.Field(max_length=50)] = ()
     """Packages of node_modules that the commands need; they travel with what they need themselves,
     and their programs can be called by name."""

@@ -129,6 +129,7 @@ def _keys(
     driver = part.depends_on(*DRIVERS) or "pg"
     return {
         "folder": part.folder,
+        "by_port": True,
         # What is not here, or lies outside, would be refused: then all of the folder comes along.
         "files": tuple(
             f for f in dict.fromkeys(files) if words.FOLDER.fits(f) and (part.path / f).exists()

@@ -9,7 +9,7 @@ from typing import Protocol
 import psycopg
 import psycopg.sql
 
-from shipway.database import addresses, configuration, node
+from shipway.database import addresses, configuration, node, ports
 from shipway.database.model import Access, Patience, Status
 from shipway.kit import db, errors
 from shipway.runtime.model import Kind, Owner
@@ -45,6 +45,7 @@ class Clusters:
         passwords: Passwords,
         given: Given,
         *,
+        ports: ports.Ports | None = None,
         programs: pathlib.Path | None = None,
         patience: Patience | None = None,
     ) -> None:
@@ -52,6 +53,7 @@ class Clusters:
         self._nodes = node.Nodes(keeper, home, programs)
         self._passwords = passwords
         self._given = given
+        self._ports = ports
         self._patience = patience or Patience()
 
     async def access(self, app: str, environment: str) -> Access:
@@ -59,28 +61,38 @@ class Clusters:
         if given := await self._given(app, environment):
             return Access(owner_url=given, app_url=given, admin_url="")
         folder = self._nodes.sockets(_owner(app, environment))
+        port = await self._port(app, environment)
 
-        async def address(role: str) -> str:
+        async def address(role: str, *, by_port: bool) -> str:
             password = await self._password(app, environment, role)
-            return addresses.by_socket(folder, app, role, password)
+            if by_port:
+                return addresses.by_port(port, app, role, password)
+            return addresses.by_socket(folder, app, role, password, port=port)
 
         return Access(
-            owner_url=await address(OWNER_ROLE),
-            app_url=await address(APP_ROLE),
-            admin_url=await address(ADMIN_ROLE),
+            owner_url=await address(OWNER_ROLE, by_port=bool(port)),
+            app_url=await address(APP_ROLE, by_port=bool(port)),
+            admin_url=await address(ADMIN_ROLE, by_port=False),
         )
 
-    async def ensure(self, app: str, environment: str) -> Access:
+    async def _port(self, app: str, environment: str) -> int:
+        return await self._ports.find(app, environment) if self._ports else 0
+
+    async def ensure(self, app: str, environment: str, *, by_port: bool = False) -> Access:
         """Make the cluster, its database and its roles if missing, start it and wait for it.
 
-        May be repeated. Raises `errors.Unavailable` and `errors.Failed` as `node.Nodes.start`.
+        ``by_port`` gives it a port of this machine, which it keeps. A cluster that ran without one
+        is started again for it. May be repeated. Raises `errors.Unavailable` and `errors.Failed` as `node.Nodes.start`.
         """
+        if by_port and self._ports and not await self._given(app, environment):
+            await self._ports.give(app, environment)
         access = await self.access(app, environment)
         if not access.provided:
             owner = _owner(app, environment)
-            await self._nodes.start(_node(app, environment))
-            await self._nodes.sql(owner, await self._roles(app, environment))
-            await self._nodes.sql(owner, _SQL["grant_rows"], database=app)
+            port = await self._port(app, environment)
+            await self._nodes.start(_node(app, environment, port))
+            await self._nodes.sql(owner, await self._roles(app, environment), port=port)
+            await self._nodes.sql(owner, _SQL["grant_rows"], database=app, port=port)
         return access
 
     async def status(self, app: str, environment: str) -> Status:
@@ -106,6 +118,8 @@ class Clusters:
                 fix="Remove it there, and `shipway env unset DB_URL` here.",
             )
         await self._nodes.remove(_name(app, environment), _owner(app, environment))
+        if self._ports:
+            await self._ports.give_up(app, environment)
 
     async def _password(self, app: str, environment: str, role: str) -> str:
         return await self._passwords.internal(app, environment, f"database.{role}")
@@ -136,12 +150,13 @@ def _name(app: str, environment: str) -> str:
     return f"cluster.{app}.{environment}"
 
 
-def _node(app: str, environment: str) -> node.Node:
-    password = "scram-sha-256"  # noqa: S105 -- the name of a method
+def _node(app: str, environment: str, port: int) -> node.Node:
+    password = configuration.PASSWORD
     return node.Node(
         owner=_owner(app, environment),
         service=_name(app, environment),
-        settings=configuration.CLUSTER,
+        settings={**configuration.CLUSTER, **configuration.reached_by(port)},
+        port=port,
         rules=(
             ("all", ADMIN_ROLE, password),
             (f'"{app}"', OWNER_ROLE, password),

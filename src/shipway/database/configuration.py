@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+PASSWORD = "scram-sha-256"  # noqa: S105 -- the name of a method
+"""The only way in for who is not an OS user that a rule names."""
+
 LOCAL_ONLY: Mapping[str, str] = {
     "listen_addresses": "",
     "max_connections": "100",
@@ -27,6 +30,11 @@ STORE: Mapping[str, str] = {**LOCAL_ONLY, "shared_buffers": "32MB", "max_wal_siz
 CLUSTER: Mapping[str, str] = {**LOCAL_ONLY, "shared_buffers": "64MB"}
 
 
+def reached_by(port: int) -> Mapping[str, str]:
+    """Return what lets the others of this machine in, each with a password."""
+    return {"listen_addresses": "127.0.0.1", "port": str(port)} if port else {}
+
+
 def settings(values: Mapping[str, str], *, sockets: str) -> str:
     """Return a ``postgresql.conf``."""
     every = {**values, "unix_socket_directories": f'"{sockets}"'}
@@ -36,7 +44,10 @@ def settings(values: Mapping[str, str], *, sockets: str) -> str:
 def admission(rules: Iterable[tuple[str, str, str]]) -> str:
     """Return a ``pg_hba.conf`` of rules (database, role, method), which rejects all the rest."""
     lines = [f"local {database} {role} {method}" for database, role, method in rules]
-    rejections = ["local all all reject", "local replication all reject"]
+    # Where nothing listens on a port, the rules for it let nobody in.
+    lines += [f"host {database} {role} 127.0.0.1/32 {method}" for database, role, method in rules
+              if method == PASSWORD]  # fmt: skip
+    rejections = ["local all all reject", "local replication all reject", "host all all all reject"]
     return "\n".join([*lines, *rejections, ""])
 
 

@@ -18,6 +18,9 @@ READY_SECONDS = 300
 CRASHES_THAT_TELL = 3
 """A server that is restarted so often while we wait for it will not come up."""
 
+USUAL_PORT = 5432
+"""Part of a socket's name where no other port is."""
+
 SUPERUSER = "postgres"
 """Made by initdb. Only the OS user who owns the data may be it."""
 
@@ -35,6 +38,8 @@ class Node:
     settings: Mapping[str, str]
     rules: tuple[tuple[str, str, str], ...]
     roles: Mapping[str, str]
+    port: int = 0
+    """The port that it listens on, on loopback; 0 for its socket alone."""
 
 
 class Nodes:
@@ -60,13 +65,26 @@ class Nodes:
         if major is None:
             await self._make(node.owner, postgres)
         await self._configure(node, folder.owner())
+        if await self._listens_elsewhere(node):
+            await self._keeper.drop(node.service)
         before = await self._observed(node)
         await self._keeper.keep(_service(node, postgres))
         if before and before.up:  # a signal in its first moments would end the server
             await self._keeper.signal(node.service, "SIGHUP")
         await self._wait(node, postgres)
 
-    async def sql(self, owner: Owner, script: str, *, database: str = "postgres") -> None:
+    async def _listens_elsewhere(self, node: Node) -> bool:
+        """Whether it runs with another port: only a start can change that (postmaster.pid(5):
+        the port is its fourth line)."""
+        lines: list[str] = []
+        task = _task(node.owner, "listens", "cat", "data/postmaster.pid")
+        if await self._keeper.run(task, on_line=lines.append) or len(lines) < 4:
+            return False
+        return lines[3].strip() != str(node.port or USUAL_PORT)
+
+    async def sql(
+        self, owner: Owner, script: str, *, database: str = "postgres", port: int = 0
+    ) -> None:
         """Run a script of psql as the superuser. It may hold passwords: it goes by standard input."""
         postgres = await find.find(self._given, major=await self._major(owner))
         lines: list[str] = []
@@ -77,6 +95,7 @@ class Nodes:
             env={
                 **command.base_environment(),
                 "PGHOST": self.sockets(owner),
+                "PGPORT": str(port or USUAL_PORT),
                 "PGUSER": SUPERUSER,
                 "PGDATABASE": database,
                 "PGOPTIONS": "-c log_min_error_statement=panic -c client_min_messages=warning",
@@ -125,7 +144,14 @@ class Nodes:
 
     async def _wait(self, node: Node, postgres: find.Postgres) -> None:
         ask = command.Command(
-            argv=(postgres.program("pg_isready"), "-q", "-h", self.sockets(node.owner)),
+            argv=(
+                postgres.program("pg_isready"),
+                "-q",
+                "-h",
+                self.sockets(node.owner),
+                "-p",
+                str(node.port or USUAL_PORT),
+            ),
             env=command.base_environment(),
             timeout=10,
         )

@@ -117,3 +117,24 @@ where deployment = %(deployment)s
 select before, after, statements, attempts, seconds
 from database.migrations
 where deployment = %(deployment)s and state = 'succeeded'
+
+-- database_port --
+-- The port of a database.
+select port from database.ports where app = %(app)s and environment = %(environment)s
+
+-- lock_database_ports --
+-- Until the transaction ends, nobody else chooses.
+lock table database.ports in exclusive mode
+
+-- free_database_ports --
+-- Those that no database has, the lowest first.
+select port from generate_series(%(first)s::integer, %(last)s::integer) as port
+where port not in (select port from database.ports) order by port
+
+-- take_database_port --
+-- Gives a port to a database for good.
+insert into database.ports (app, environment, port) values (%(app)s, %(environment)s, %(port)s)
+
+-- forget_database_port --
+-- Gives it back.
+delete from database.ports where app = %(app)s and environment = %(environment)s

@@ -35,6 +35,8 @@ class Settings(pydantic_settings.BaseSettings):
     """The address that the edge listens on."""
     instance_ports: tuple[int, int] = (20000, 29999)
     """Ports of instances: first and last."""
+    database_ports: tuple[int, int] = (19000, 19999)
+    """Ports of databases that are reached by one: first and last."""
     platform_host: str = "shipway.localhost"
     """The host under which the edge serves Shipway's own API and git remote."""
     blob_url: str = ""

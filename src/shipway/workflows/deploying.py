@@ -113,7 +113,7 @@ class Deploying:
         tool = entry.product.database
         if tool is None:
             return "There is no database."
-        access = await on.clusters.ensure(entry.app, entry.environment)
+        access = await on.clusters.ensure(entry.app, entry.environment, by_port=tool.by_port)
         prepared = await self._prepare(entry)
         migration = Migration(
             app=entry.app,

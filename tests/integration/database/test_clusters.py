@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import os
 import pathlib
+import urllib.parse
 
 import psycopg
 import pytest
+from demo.stage import free_range
+from tests.integration.database.conftest import HURRY, Passwords, none_given
 
-from shipway.database import clusters
+from shipway.database import clusters, ports
 from shipway.database.model import Access
-from shipway.kit import errors
+from shipway.kit import db, errors
+from shipway.runtime import listening
 from shipway.runtime.drivers.local import LocalKeeper
 from shipway.runtime.model import Kind, Owner
 from shipway.runtime.port import Keeper
@@ -159,3 +163,31 @@ async def test_a_half_made_cluster_is_made_anew(
     access = await databases.ensure("aios", "development")
     assert await run(access.app_url, "select 1") == [(1,)]
     await databases.remove("aios", "development")
+
+
+async def test_a_database_may_be_reached_by_a_port_of_this_machine(
+    keeper: Keeper, shared_home: pathlib.Path, database: db.Database
+) -> None:
+    first, last = free_range(20)
+    pool = ports.Ports(database, (first, last), listening.is_free)
+    mine = clusters.Clusters(
+        keeper, shared_home, Passwords(), none_given, patience=HURRY, ports=pool
+    )
+    by_socket = await mine.ensure("knexed", "staging")
+    assert "host=" in by_socket.app_url
+    await run(by_socket.owner_url, "create table notes (id int)")
+
+    access = await mine.ensure("knexed", "staging", by_port=True)  # it is started again for it
+    port = await pool.find("knexed", "staging")
+    assert first <= port <= last
+    assert urllib.parse.urlsplit(access.app_url).port == port
+    await run(access.app_url, "insert into notes values (1)")
+    assert await run(access.admin_url, "show listen_addresses") == [("127.0.0.1",)]
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        await run(access.app_url.replace(clusters.APP_ROLE, clusters.OWNER_ROLE, 1))
+    with pytest.raises(psycopg.OperationalError, match="rejects connection"):
+        await run(f"postgresql://postgres@127.0.0.1:{port}/knexed")
+
+    assert await mine.ensure("knexed", "staging") == access  # it keeps its port, and runs on
+    await mine.remove("knexed", "staging")
+    assert await pool.find("knexed", "staging") == 0

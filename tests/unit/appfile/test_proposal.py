@@ -71,6 +71,7 @@ def test_the_seeds_shape_one_package_with_expo_and_express(tmp_path: pathlib.Pat
     assert product.database.migrate == ("drizzle-kit", "push")  # there are no migrations
     assert product.database.files == ("drizzle.config.ts", "shared")
     assert product.database.packages == ("drizzle-kit", "drizzle-orm", "express", "pg")
+    assert product.database.by_port
     assert [test.run[-1] for test in product.tests.fast] == ["lint", "test"]
     assert product.variables["DATABASE_URL"].same_as == "DB_URL"
     assert {name: v.kind for name, v in product.variables.items()} == {

@@ -27,7 +27,26 @@ def test_what_no_rule_admits_is_rejected() -> None:
 local shipway shipway peer map=shipway
 local all all reject
 local replication all reject
+host all all all reject
 """)
+
+
+def test_who_comes_by_a_port_needs_a_password() -> None:
+    told = configuration.admission(
+        [("all", "postgres", "peer map=keeper"), ('"a"', "server", "scram-sha-256")]
+    )
+    assert [line for line in told.splitlines() if line.startswith("host")] == [
+        'host "a" server 127.0.0.1/32 scram-sha-256',
+        "host all all all reject",
+    ]
+    assert configuration.reached_by(19000) == {"listen_addresses": "127.0.0.1", "port": "19000"}
+    assert configuration.reached_by(0) == {}
+
+
+def test_an_address_by_port_is_one_that_every_library_reads() -> None:
+    url = urllib.parse.urlsplit(addresses.by_port(19000, "my-app", "server", "a/b@c"))
+    assert (url.hostname, url.port, url.path, url.query) == ("127.0.0.1", 19000, "/my-app", "")
+    assert urllib.parse.unquote(url.password or "") == "a/b@c"
 
 
 def test_users_map_to_roles() -> None:
