@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping
 
+from shipway.builds.boxed import EVIDENCE
 from shipway.builds.model import Artifact
 from shipway.kit import blobs, db, errors
 
@@ -37,7 +38,7 @@ class Artifacts:
 
     async def release_artifacts(self, run: str) -> dict[str, str]:
         """Return what a release is made of: names (``server``, ``web.staging``) to digests."""
-        return {found.name: found.digest for found in await self.of(run)}
+        return {one.name: one.digest for one in await self.of(run) if one.kind != EVIDENCE}
 
     async def get(self, digest: str) -> Artifact:
         """Return the first making of these bytes. Raises `errors.NotFound`."""

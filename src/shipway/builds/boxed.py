@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shipway.builds.model import BuildStep
+from shipway.builds.model import BuildStep, StepKind
 from shipway.kit import errors
 
 PYTHON = "/usr/bin/python3"
@@ -20,6 +20,9 @@ ARGV = (PYTHON, "-sE", "/box/run/box.pyz")
 _MAIN = "import sys\nfrom box import step\nsys.exit(step.main())\n"
 _WORD = re.compile(r"[\w@.+/-]{1,500}")
 _MOST = 200
+
+EVIDENCE = "evidence"
+"""The artifact that tests may leave, whether they pass or fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,8 @@ def read(text: str, step: BuildStep) -> Result:
 def _checked(found: Mapping[str, object], step: BuildStep) -> Result:
     artifacts = _words(found.get("artifacts", {}))
     trees = _paths(found.get("trees", []))
-    unknown = set(artifacts) - set(step.produces)
+    extra = {EVIDENCE} if step.kind is StepKind.TEST else set()
+    unknown = set(artifacts) - set(step.produces) - extra
     if unknown or any("/" in file or ".." in file for file in artifacts.values()):
         raise ValueError
     if not found.get("sentence") and set(step.produces) - set(artifacts):

@@ -7,7 +7,7 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shipway.builds import boxed, kept, tools, workspace
 from shipway.builds.artifacts import Artifacts
@@ -245,6 +245,8 @@ class Builder:
             what = error.what.replace(shlex.join(boxed.ARGV), step.name)
             raise errors.Failed(what, fix=error.fix or _late(step)) from error
         left = await self._left(owner.app, place)
+        if left and boxed.EVIDENCE in left.artifacts:
+            left = await self._keep_evidence(run, place, left, log)
         if status or left is None or left.sentence:
             why = left.sentence if left else f"It ended with status {status} and left no result."
             before = " ".join(line for line in last if line != why)
@@ -253,6 +255,29 @@ class Builder:
                 fix=f"`shipway logs {run.id}` shows everything it said.",
             )
         return left
+
+    async def _keep_evidence(
+        self, run: Run, place: Workspace, left: boxed.Result, log: Callable[[str], str]
+    ) -> boxed.Result:
+        """Keep what tests have left to be looked at, and return the rest of what they left."""
+        step, name = place.step, f"{boxed.EVIDENCE}.{place.step.slug}"
+        files = {name: left.artifacts[boxed.EVIDENCE]}
+        digest = (await self._collect(run.app, place, files))[name]
+        size = (await self._blobs.path(digest)).stat().st_size
+        await self._artifacts.keep(
+            Artifact(
+                run=run.id,
+                name=name,
+                digest=digest,
+                kind=boxed.EVIDENCE,
+                size=size,
+                commit=run.commit,
+                provenance={"app": run.app, "step": step.name},
+            )
+        )
+        log(f"What the tests left is kept as {name}, {size:,} bytes: {digest}")
+        others = {k: v for k, v in left.artifacts.items() if k != boxed.EVIDENCE}
+        return replace(left, artifacts=others)
 
     async def _left(self, app: str, place: Workspace) -> boxed.Result | None:
         """Read ``result.json``, if the step came so far."""

@@ -66,5 +66,5 @@ def _addresses(on: Platform, entry: Entry) -> dict[str, str]:
             f"{host}:{port}=127.0.0.1:{port}" for host in (file.domain, file.api_domain)
         ),
         "E2E_CA_FILE": f"/box/run/{CA_FILE}",
-        "E2E_OUTPUT": "/tmp",  # noqa: S108 -- the sandbox's own
+        "E2E_OUTPUT": "/box/scratch/evidence",
     }

@@ -441,3 +441,30 @@ async def test_cleaning_up_leaves_what_others_use(bench: Bench) -> None:
     owner = bench.site.home / "owners" / "build.app"
     assert not (owner / "runs" / bench.run).exists()
     assert (await bench.perform(install)).cached
+
+
+@pytest.mark.parametrize("status", [0, 1])
+async def test_what_tests_leave_to_be_looked_at_is_kept_whether_they_pass_or_fail(
+    bench: Bench, status: int
+) -> None:
+    code = (
+        "import os, pathlib, sys; folder = pathlib.Path(os.environ['E2E_OUTPUT'], 'shots');"
+        f"folder.mkdir(); (folder / 'login.txt').write_text('not found'); sys.exit({status})"
+    )
+    env = {"E2E_OUTPUT": "/box/scratch/evidence"}
+    wanted = step(code, name="e2e journey", env=env, cacheable=False)
+
+    if status:
+        await bench.fails(wanted)
+    else:
+        assert (await bench.perform(wanted)).artifacts == {}
+
+    artifacts = bench.site.artifacts
+    (kept,) = [one for one in await artifacts.of(bench.run) if one.kind == "evidence"]
+    assert kept.name == "evidence.e2e-journey"
+    assert kept.name not in await artifacts.release_artifacts(bench.run)
+    with tarfile.open(await bench.site.store.path(kept.digest)) as archive:
+        file = archive.extractfile("shots/login.txt")
+        assert file
+        assert file.read() == b"not found"
+    assert kept.digest in bench.said(wanted)

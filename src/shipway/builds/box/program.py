@@ -24,7 +24,11 @@ PATIENCE = 3.0
 
 
 class StepFailed(Exception):
-    """The step cannot succeed. The message is a sentence for the person."""
+    """The step cannot succeed. The message is a sentence for the person; ``artifacts`` tell why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.artifacts: dict[str, str] = {}
 
 
 def adopt_orphans() -> None:

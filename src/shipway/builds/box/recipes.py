@@ -68,14 +68,38 @@ def install(spec: Spec, box: pathlib.Path) -> Outcome:
 
 
 def test(spec: Spec, box: pathlib.Path) -> Outcome:
+    output = spec.env.get("E2E_OUTPUT", "")
+    if output:
+        pathlib.Path(output).mkdir(parents=True, exist_ok=True)
+    try:
+        _with_services(spec, box)
+    except StepFailed as error:
+        error.artifacts = _evidence(output, box)
+        raise
+    return Outcome(artifacts=_evidence(output, box))
+
+
+def _with_services(spec: Spec, box: pathlib.Path) -> None:
     if "postgres" not in spec.services:
         _test(spec, box, spec.env, spared=0)
-        return Outcome()
+        return
     with postgres.running(box / "scratch") as cluster:
         forms = json.loads(spec.details["urls"])
         urls = {name: cluster.address(form) for name, form in forms.items()}
         _test(spec, box, {**spec.env, **urls}, spared=cluster.pid)
-    return Outcome()
+
+
+def _evidence(output: str, box: pathlib.Path) -> dict[str, str]:
+    """Pack what the tests have left to be looked at. Without it they have passed or failed too."""
+    folder, target = pathlib.Path(output), box / "out" / "evidence.tar"
+    if not output or not any(folder.iterdir()):
+        return {}
+    try:
+        pack.pack(folder, folder.iterdir(), target)
+    except (StepFailed, OSError) as error:
+        program.say(f"The evidence is not kept: {error}")
+        return {}
+    return {"evidence": target.name}
 
 
 def _test(spec: Spec, box: pathlib.Path, env: Mapping[str, str], *, spared: int) -> None:

@@ -20,7 +20,7 @@ def main() -> int:
         outcome = recipes.perform(recipes.read_spec(sys.stdin.read()))
     except (program.StepFailed, OSError) as error:  # OSError: no space, or a path in the way
         program.say(str(error))
-        _leave({"sentence": str(error)})
+        _leave({"sentence": str(error), "artifacts": getattr(error, "artifacts", {})})
         return 1
     finally:
         program.end_leftovers()
