@@ -164,6 +164,11 @@ class Migrations:
             who = "; ".join(await watch.holders(error.log)) or "its holder is not known"
             return f"{migration} gave up{at}: it waited for a lock again and again; {who}."
         why = logged.message if logged else " ".join([error.what, *error.output[-3:]])
+        if model.missed_the_address(error.output):
+            why = (
+                f"{why.rstrip('.')}. Its library does not understand the address of a socket: set "
+                "by_port = true in [database] of shipway.toml"
+            )
         left = ", ".join(await watch.invalid_indexes())
         rest = f" Unfinished indexes are left: {left}." if left else ""
         return f"{migration} failed{at}: {why.rstrip('.')}.{rest}"

@@ -205,6 +205,12 @@ def waited_for_lock(log: Sequence[Logged], output: Sequence[str]) -> bool:
     return any(sign in line for line in output for sign in _SIGNS_OF_LOCK_TROUBLE)
 
 
+def missed_the_address(output: Sequence[str]) -> bool:
+    """Whether a library took no host from the address, and looked where databases usually are."""
+    refused = re.compile(r"ECONNREFUSED (?:127\.0\.0\.1|::1):5432|Connection refused.*port 5432")
+    return any(refused.search(line) for line in output)
+
+
 def holders(log: Sequence[Logged]) -> tuple[int, ...]:
     """Return the server processes that held a lock which somebody waited for, newest last."""
     found = (match for entry in log if (match := _HOLDERS.search(entry.detail)))

@@ -156,7 +156,9 @@ class Instances:
                 await self._give_up_on_crashes(instance, crashes)
                 await asyncio.sleep(_PAUSE_SECONDS)
         raise await self._not_ready(
-            instance, f"did not answer {health} with 200 in {timeout:g} seconds, but with {answer}"
+            instance,
+            f"did not answer {health} with 200 in {timeout:g} seconds, but with {answer}",
+            fix=_fix(answer, health),
         )
 
     async def _give_up_on_crashes(self, instance: Instance, most: int) -> None:
@@ -166,13 +168,13 @@ class Instances:
         if observed.restarts >= most:
             raise await self._not_ready(instance, f"died {observed.restarts} times at its start")
 
-    async def _not_ready(self, instance: Instance, what: str) -> errors.Failed:
+    async def _not_ready(self, instance: Instance, what: str, *, fix: str = "") -> errors.Failed:
         lines: Sequence[str] = ()
         with contextlib.suppress(errors.NotFound):
             lines = await self._keeper.log_lines(instance.service, last=_TOLD_LINES)
         # Without the time in front of each line.
         said = " | ".join(line.split("  ", 1)[-1] for line in lines) or "(it said nothing)"
-        return errors.Failed(f"{instance.place} {what}. Its log ends: {said}")
+        return errors.Failed(f"{instance.place} {what}. Its log ends: {said}", fix=fix)
 
     async def stop(self, instance: Instance) -> None:
         """Let an instance finish its requests, stop it, and free its port. May be repeated."""
@@ -237,3 +239,15 @@ async def _ask(client: httpx2.AsyncClient, health: str) -> str:
     if answer.status_code == 200:
         return "200"
     return f"{answer.status_code}: {' '.join(answer.text.split())[:300]}"
+
+
+def _fix(answer: str, health: str) -> str:
+    """Say what mends a server that runs and does not answer as it should."""
+    if answer.startswith("nothing"):
+        return (
+            "The server must listen on the port in PORT (or the variable that `port` in [server] of "
+            "shipway.toml names), on HOST or on every address."
+        )
+    if answer.startswith(("3", "4")):
+        return f"If {health} is not the path that says how it is, set `health` in [server]."
+    return ""

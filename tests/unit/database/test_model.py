@@ -174,3 +174,8 @@ def test_nothing_secret_shows_when_printed() -> None:
 def test_a_long_statement_is_cut_to_one_line() -> None:
     assert model.shortened("select\n   1") == "select 1"
     assert len(model.shortened(json.dumps(["x"] * 999))) == 160
+
+
+def test_a_library_that_looked_at_the_usual_port_is_told_from_others() -> None:
+    assert model.missed_the_address(["Error: connect ECONNREFUSED 127.0.0.1:5432"])
+    assert not model.missed_the_address(["Error: connect ECONNREFUSED 127.0.0.1:6379"])

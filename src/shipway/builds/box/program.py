@@ -99,8 +99,18 @@ def _start(
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise StepFailed(
-            f"`{argv[0]}` cannot be started in {shown(cwd)}: {error.strerror}."
+            f"`{argv[0]}` cannot be started in {shown(cwd)}: {error.strerror}.{_hint(argv[0])}"
         ) from error
+
+
+def _hint(name: str) -> str:
+    """Say how to have a package manager that is not there."""
+    if name in {"pnpm", "yarn", "bun"}:
+        return (
+            f' An [[install]] may fetch it: ["npx", "--yes", "{name}@VERSION", …]; scripts are run '
+            "by `npm run`."
+        )
+    return ""
 
 
 def _check(argv: Sequence[str], status: int) -> None:
