@@ -7,6 +7,10 @@ default:
 demo *args:
     ./dev demo {{ args }}
 
+# The console's pages as pictures.
+screenshots folder:
+    ./dev screenshots {{ folder }}
+
 # All tests, in one pytest run.
 test *args:
     ./dev test {{ args }}

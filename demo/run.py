@@ -31,7 +31,7 @@ KEPT_AS_ROOT = pathlib.Path("/var/lib/shipway-demo")
 def main() -> int:
     arguments = _arguments()
     if arguments.down:
-        return asyncio.run(_end(Stage.kept(_kept_home(), AIOS)))
+        return asyncio.run(_end(Stage.kept(kept_home(), AIOS)))
     return asyncio.run(_once() if arguments.once else _stay())
 
 
@@ -73,7 +73,7 @@ async def story(stage: Stage) -> dict[str, Any]:
 
 async def _stay() -> int:
     """The story up to production; the platform stays up."""
-    home = _kept_home()
+    home = kept_home()
     if (home / "shipway").exists():
         say("A demo is running already. `./dev down` ends it.")
         return 1
@@ -87,6 +87,7 @@ async def _stay() -> int:
         stage.show_logs()
         await stage.end()
         return 1
+    figures["console"] = (await stage.told("console")).strip()
     say(invitation(stage, figures))
     return 0
 
@@ -169,6 +170,9 @@ AIOS went from git push to staging in {delivered} s, and to production in {promo
   production  {stage.url("production", api=False)}
   API         {version}
   authority   {stage.ca_file}  (let your browser trust it)
+  console     {stage.api_url}/console/
+              {figures["console"]}
+              (signs you in once, within 15 minutes; `shipway console` prints another)
 
 Five things to try, in {stage.checkout}:
 
@@ -185,7 +189,7 @@ Five things to try, in {stage.checkout}:
 `./dev down` ends the demo."""
 
 
-def _kept_home() -> pathlib.Path:
+def kept_home() -> pathlib.Path:
     if os.geteuid() == 0:
         return KEPT_AS_ROOT
     return pathlib.Path.home() / ".local" / "share" / "shipway-demo"

@@ -206,6 +206,11 @@ class Stage:
         command = (sys.executable, "-m", "shipway.cli.main", *arguments)
         return await self._run(*command, person=person, stdin=stdin)
 
+    async def told(self, *arguments: str, person: str = "dev") -> str:
+        """Return what a command prints, which nobody is shown meanwhile."""
+        command = (sys.executable, "-m", "shipway.cli.main", *arguments)
+        return await self._run(*command, person=person, quiet=True)
+
     async def git(self, *arguments: str, person: str = "dev") -> str:
         return await self._run("git", *arguments, person=person)
 
@@ -217,16 +222,17 @@ class Stage:
             "GIT_TERMINAL_PROMPT": "0",
         }
 
-    async def _run(self, *argv: str, person: str, stdin: str = "") -> str:
+    async def _run(self, *argv: str, person: str, stdin: str = "", quiet: bool = False) -> str:
         """Run a command, shown as it goes unless this is quiet. Raises `Failed` with its words."""
-        pipe = asyncio.subprocess.PIPE if self.quiet else None
+        quiet = quiet or self.quiet
+        pipe = asyncio.subprocess.PIPE if quiet else None
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=self.checkout if self.checkout.exists() else self.home,
             env=self.environment(person),
             stdin=asyncio.subprocess.PIPE,
             stdout=pipe,
-            stderr=asyncio.subprocess.STDOUT if self.quiet else None,
+            stderr=asyncio.subprocess.STDOUT if quiet else None,
         )
         async with asyncio.timeout(LONGEST_SECONDS):
             output, _ = await process.communicate(stdin.encode())

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shipway.console import assets, doing, forms, raw, rendering, showing
+from shipway.console import assets, doing, forms, public, raw, rendering, showing
 from shipway.console.door import Door
 from shipway.console.entering import Entrance
 from shipway.console.live import Live
@@ -36,7 +36,7 @@ POLICY = (
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
@@ -79,6 +79,7 @@ def create(platform: ApiPlatform, notices: Notices, api: ASGIApp) -> ASGIApp:
         Route("/enter/{code}", entrance.link, methods=["GET"]),
         Route("/enter/{code}", entrance.by_link, methods=["POST"]),
         Route("/apps/{app}/runs/{run}/log", functools.partial(raw.log, console)),
+        Route("/status/{app}", public.StatusPages(console).show),
         *live.routes(),
         *(
             Route(page.path, _endpoint(console, entrance, page), methods=["GET", "POST"])

@@ -47,6 +47,8 @@ class Settings(pydantic_settings.BaseSettings):
     """smtp://user:password@host:587 for e-mail notifications."""
     mail_from: str = "shipway@localhost"
     """The sender of e-mail notifications."""
+    status_pages: tuple[str, ...] = ()
+    """Apps whose status everybody may see, at /console/status/<app>."""
     warm_seconds: int = 3600
     """How long the release before stays running, for a rollback in an instant."""
     disk_reserve_gib: float = 2.0

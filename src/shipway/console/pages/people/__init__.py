@@ -1,0 +1,1 @@
+"""Everybody with an account, and what each may do."""

@@ -1,0 +1,1 @@
+"""A person: role, tokens, sessions, and their own password."""

@@ -1,0 +1,1 @@
+"""Updates over the air: channels, rollouts, and how devices take them."""
