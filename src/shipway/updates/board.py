@@ -10,9 +10,8 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -86,11 +85,9 @@ def write(folder: pathlib.Path, board: Board) -> bool:
     return True
 
 
-def keep_only(folder: pathlib.Path, apps: Collection[str]) -> None:
-    """Remove the boards of all other apps."""
-    for place in folder.glob("*/"):
-        if place.name not in apps:
-            shutil.rmtree(place, ignore_errors=True)
+def apps(folder: pathlib.Path) -> set[str]:
+    """Return the apps that have boards."""
+    return {place.name for place in folder.glob("*/")}
 
 
 def read(path: pathlib.Path) -> Board:

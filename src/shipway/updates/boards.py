@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
+import shutil
 from collections.abc import Mapping, Sequence
 
 from shipway.kit import db
@@ -41,10 +42,13 @@ class Boards:
     async def refresh_all(self) -> None:
         """Put everything in force: a publish may have been killed just before it would have,
         and an app may have been removed."""
+        # Looked at first: a board is written after its channel is on record.
+        there = await asyncio.to_thread(board.apps, self._folder)
         apps = dict.fromkeys(app for app, _ in await self._records.all_channels())
         for app in apps:
             await self.refresh(app)
-        await asyncio.to_thread(board.keep_only, self._folder, apps)
+        for app in there - apps.keys():
+            await asyncio.to_thread(shutil.rmtree, self._folder / app, ignore_errors=True)
 
     async def _board(self, channel: Channel) -> Board:
         offers = await self._records.offered(
