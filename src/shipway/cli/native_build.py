@@ -40,6 +40,7 @@ class Place:
 
 
 _APP = r"Payload/[^/]+\.app/"
+_UPDATES = rf"{_APP}(?:Frameworks/[^/]+\.framework/)?EXUpdates\.bundle/"
 
 PLACES: Mapping[str, Place] = {
     ".apk": Place(
@@ -56,9 +57,9 @@ PLACES: Mapping[str, Place] = {
     ),
     ".ipa": Place(
         platform="ios",
-        manifest=rf"{_APP}EXUpdates\.bundle/app\.manifest",
+        manifest=rf"{_UPDATES}app\.manifest",
         bundle=rf"{_APP}main\.jsbundle",
-        fingerprint=rf"{_APP}EXUpdates\.bundle/fingerprint",
+        fingerprint=rf"{_UPDATES}fingerprint",
         plist=rf"{_APP}Expo\.plist",
     ),
 }

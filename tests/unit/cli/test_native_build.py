@@ -66,11 +66,12 @@ def test_a_build_says_what_is_embedded(
     assert (found.bundle, found.runtime) == (BUNDLE, runtime)
 
 
-def test_an_ios_build_by_fingerprint_has_it_in_a_file(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("place", ["", "Frameworks/EXUpdates.framework/"])
+def test_an_ios_build_by_fingerprint_has_it_in_a_file(tmp_path: pathlib.Path, place: str) -> None:
     told = {
-        **BUILDS["a.ipa"],
+        f"{IOS}/{place}EXUpdates.bundle/app.manifest": MANIFEST,
         f"{IOS}/Expo.plist": plistlib.dumps({"EXUpdatesRuntimeVersion": "file:fingerprint"}),
-        f"{IOS}/EXUpdates.bundle/fingerprint": b"316a2317",
+        f"{IOS}/{place}EXUpdates.bundle/fingerprint": b"316a2317",
     }
     assert native_build.read(packed(tmp_path / "a.ipa", told), "ios").runtime == "316a2317"
 
