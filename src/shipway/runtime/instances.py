@@ -56,17 +56,19 @@ class Instances:
         kind: str,
         server: pathlib.Path,
         database_files: pathlib.Path | None,
+        folder: str = ".",
         node: pathlib.Path | None = None,
         database_folder: str = ".",
     ) -> Prepared:
         """Put a release's files in place, read-only. May be repeated.
 
         A Python server is unpacked by its own file, run once with an entry point that does nothing.
-        ``node`` is the release's own Node; ``database_folder`` is where in the database files their
+        ``folder`` is the server's in the repository, ``node`` the release's own Node, and
+        ``database_folder`` is where in the database files their
         commands run.
         """
         owner = Owner(Kind.SERVER, app, environment)
-        place = Release(name=release, kind=kind)
+        place = Release(name=release, kind=kind, cwd=folder)
         if not await self._is_there(owner, place.done):
             await self._keeper.provide(owner)
             await self._keeper.remove(owner, place.folder)
@@ -77,6 +79,8 @@ class Instances:
                 await self._keeper.place(owner, place.database, database_files, unpack=True)
             if kind == "python":
                 await self._unpack_python(owner, place)
+            if kind == "node":
+                await self._make_workplace(owner, place)
             await self._keeper.write(owner, place.done, b"")
             await self._keeper.seal(owner, place.folder)
         return unpacked.prepared(place, path=self._path, below=database_folder)
@@ -100,6 +104,13 @@ class Instances:
         )  # fmt: skip
         for words, env in steps:
             await self._do(owner, place, words, env)
+
+    async def _make_workplace(self, owner: Owner, place: Release) -> None:
+        await self._keeper.remove(owner, place.workplace)
+        link = ("-exec", "ln", "-s", "-t", place.workplace, "{owner}/{}", ";")
+        found = ("find", place.sources, "-mindepth", "1", "-maxdepth", "1", *link)
+        for words in (("mkdir", "-p", place.workplace), found):
+            await self._do(owner, place, words, {})
 
     async def _do(
         self, owner: Owner, place: Release, words: tuple[str, ...], env: dict[str, str]
@@ -185,7 +196,9 @@ class Instances:
     async def discard(self, app: str, environment: str, release: str) -> None:
         """Remove the unpacked files of a release that runs no more. May be repeated."""
         owner = Owner(Kind.SERVER, app, environment)
-        await self._keeper.remove(owner, Release(name=release, kind="").folder)
+        place = Release(name=release, kind="node")
+        for folder in (place.folder, place.workplace):
+            await self._keeper.remove(owner, folder)
 
     async def running(self, app: str, environment: str) -> list[Instance]:
         """Return the instances that there should be, oldest first."""

@@ -42,11 +42,15 @@ class Release:
         return f"{self.server}/{self.main}" if self.kind == "node" else self.server
 
     @property
-    def workplace(self) -> str:
-        """The folder that an instance is started in: with Node that of its sources."""
-        if self.kind != "node":
-            return "."
+    def sources(self) -> str:
+        """The folder of a server in Node, where it finds what it reads."""
         return self.server if self.cwd == "." else f"{self.server}/{self.cwd}"
+
+    @property
+    def workplace(self) -> str:
+        """The folder that an instance is started in. With Node it leads to all that is in that of
+        its sources, and can be written: many servers put logs or uploads where they are started."""
+        return f"work/{self.name}" if self.kind == "node" else "."
 
     @property
     def node(self) -> str:

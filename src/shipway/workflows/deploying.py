@@ -260,6 +260,7 @@ class Deploying:
             entry.environment,
             entry.release.id,
             kind=server.kind,
+            folder=server.folder,
             server=await on.blobs.path(entry.server),
             database_files=migrations,
             node=await on.blobs.path(entry.node) if entry.node else None,

@@ -279,6 +279,47 @@ async def test_a_python_server_is_unpacked_by_its_own_file(
     assert (await answer(instance))["release"] == "rel_1"
 
 
+NODE_SERVER = b"""
+const fs = require("node:fs");
+const words = fs.readFileSync("words.txt", "utf8");
+fs.mkdirSync("logs", { recursive: true });
+fs.writeFileSync("logs/one", "x");
+let refused = "";
+try { fs.writeFileSync("words.txt", "other"); } catch (error) { refused = error.code; }
+require("node:http")
+  .createServer((_, answer) => answer.end(JSON.stringify({ release: words, pid: refused })))
+  .listen(process.env.PORT, process.env.HOST);
+"""
+
+
+async def test_a_node_server_is_started_where_its_files_are_and_may_write_beside_them(
+    instances: Instances, keeper: LocalKeeper, home: pathlib.Path
+) -> None:
+    files = io.BytesIO()
+    with tarfile.open(fileobj=files, mode="w") as archive:
+        for name, data in (("api/dist/main.js", NODE_SERVER), ("api/words.txt", b"hello")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    server = artifact(home, files.getvalue())
+    await instances.prepare(
+        "tiny", "staging", "rel_1", kind="node", folder="api", server=server, database_files=None
+    )
+    start = Start(
+        app="tiny", environment="staging", release="rel_1", deployment="dep_1", index=0,
+        kind="node", main="api/dist/main.js", cwd="api",
+    )  # fmt: skip
+    instance = await instances.start(start)
+    await instances.wait_ready(instance, health="/", timeout=20)
+    assert await answer(instance) == {"release": "hello", "pid": "EACCES"}
+    await instances.stop(instance)
+    await instances.discard("tiny", "staging", "rel_1")
+    left = Task(owner=OWNER, argv=("ls", "work", "releases"), key="left")
+    said: list[str] = []
+    await keeper.run(left, on_line=said.append)
+    assert "rel_1" not in said
+
+
 async def test_variables_that_change_how_the_server_unpacks_are_refused(
     instances: Instances, home: pathlib.Path
 ) -> None:

@@ -24,7 +24,8 @@ def test_node_is_started_in_the_folder_of_its_sources() -> None:
         "node",
         "/owner/releases/rel_1/server/apps/api/dist/index.js",
     )
-    assert release.workplace == "releases/rel_1/server/apps/api"
+    assert release.sources == "releases/rel_1/server/apps/api"
+    assert release.workplace == "work/rel_1"
     own = unpacked.argv(
         start("node", "node", "--enable-source-maps", "{server}"), release, OWNER, 5000
     )

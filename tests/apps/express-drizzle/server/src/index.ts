@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { count } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import express from "express";
@@ -7,6 +7,8 @@ import { notes } from "./schema.js";
 const database = drizzle(process.env.DATABASE_URL!);
 // Relative to where the server is started, as many do.
 const words = readFileSync("words/hello.txt", "utf8").trim();
+mkdirSync("logs", { recursive: true });
+writeFileSync("logs/started.log", new Date().toISOString());
 const app = express();
 
 app.get("/api/v1/healthz", async (_, response) => {
