@@ -14,6 +14,17 @@ _ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)$")
 ADDRESSES = frozenset({"DATABASE_URL", "POSTGRES_URL", "DATABASE_URI", "SQLALCHEMY_DATABASE_URI"})
 """What the address of the database is usually called."""
 
+PARTS = {
+    f"{prefix}_{name}": form
+    for prefix in ("POSTGRES", "DB", "DATABASE")
+    for name, form in {
+        "HOST": "{host}", "SERVER": "{host}", "PORT": "{port}", "USER": "{user}",
+        "USERNAME": "{user}", "PASSWORD": "{password}", "PASS": "{password}",
+        "DB": "{database}", "NAME": "{database}", "DATABASE": "{database}",
+    }.items()
+}  # fmt: skip
+"""What the parts of that address are usually called."""
+
 SERVERS = frozenset(
     f"EXPO_PUBLIC_{name}"
     for name in ("API_URL", "API_BASE_URL", "API_BASE", "API_HOST", "BACKEND_URL", "SERVER_URL")
@@ -55,6 +66,9 @@ def read(
 def _variable(name: str, value: str) -> Section:
     if name in ADDRESSES:
         keys: dict[str, Value] = {"kind": "secret", "same_as": "DB_URL"}
+        return Section(heading=f"[variables.{name}]", keys=keys)
+    if name in PARTS:
+        keys = {"kind": "secret", "same_as": "DB_URL", "form": PARTS[name]}
         return Section(heading=f"[variables.{name}]", keys=keys)
     if name in SERVERS:
         below = urllib.parse.urlsplit(value).path.strip("/")

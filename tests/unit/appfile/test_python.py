@@ -163,3 +163,16 @@ def test_tests_without_a_program_to_run_them_are_only_told_of(tmp_path: pathlib.
     server(tmp_path, files)
     assert proposed(tmp_path).tests.fast == ()
     assert "CHECK: there is a folder tests, but pytest" in proposal.propose(tmp_path)
+
+
+def test_the_parts_of_an_address_are_told_apart(tmp_path: pathlib.Path) -> None:
+    example = "POSTGRES_USER=postgres\nDB_PASSWORD=x\nPOSTGRES_SERVER=localhost\nDB_POOL=5\n"
+    files = {"requirements.txt": "flask\n", "app.py": "app = Flask(1)\n", ".env.example": example}
+    server(tmp_path, files)
+    found = {name: one.form for name, one in proposed(tmp_path).variables.items()}
+    assert found == {
+        "POSTGRES_USER": "{user}",
+        "DB_PASSWORD": "{password}",
+        "POSTGRES_SERVER": "{host}",
+        "DB_POOL": "",
+    }
