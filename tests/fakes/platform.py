@@ -32,7 +32,7 @@ from shipway.health.outbox import Outbox
 from shipway.kit import db, durable, settings
 from shipway.kit.blobs import Blobs
 from shipway.releases.records import Deployments, Releases
-from shipway.runtime.model import Address, Kind, Observed, Owner
+from shipway.runtime.model import Address, Kind, Observed, Owner, Place
 from shipway.updates.office import Office
 from shipway.workflows.front import ApiPlatform
 from shipway.workflows.requests import Requests
@@ -72,6 +72,7 @@ class Machine:
 
     names: list[str] = field(default_factory=list)
     servers: list[Instance] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
 
     async def services(self, prefix: str = "") -> Sequence[Observed]:
         return [
@@ -93,6 +94,9 @@ class Machine:
 
     async def alive(self, instance: Any, /) -> bool:
         return True
+
+    async def everywhere(self) -> Sequence[tuple[Place, bool]]:
+        return [(place, True) for place in self.places]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
 
 from shipway.appfile.model import Product
 from shipway.client import status_wire, wire
@@ -40,6 +42,15 @@ async def _version(release: str, on: ApiPlatform) -> str:
         return release
 
 
+async def everywhere(on: ApiPlatform) -> Mapping[tuple[str, str], Sequence[bool]]:
+    """Return for each app and environment whether each copy of its server is alive."""
+    found: dict[tuple[str, str], list[bool]] = {}
+    with contextlib.suppress(errors.Unavailable):
+        for place, alive in await on.instances.everywhere():
+            found.setdefault((place.app, place.environment), []).append(alive)
+    return found
+
+
 async def database_sentence(
     app: str, environment: str, product: Product | None, on: ApiPlatform
 ) -> str:
@@ -59,10 +70,11 @@ async def database_sentence(
 async def parts(on: ApiPlatform) -> tuple[status_wire.Part, ...]:
     """Return Shipway's own processes. The steward is known by its answer."""
     try:
-        found = await on.services.services()
+        # Each by its name: with all of the apps' services there may be hundreds.
+        found = await asyncio.gather(*(on.services.services(name) for name in PARTS))
     except errors.Unavailable as error:
         return (status_wire.Part(name="steward", up=False, sentence=str(error)),)
-    own = [one for one in found if one.name in PARTS]
+    own = [one for some in found for one in some if one.name in PARTS]
     return (
         status_wire.Part(name="steward", up=True, sentence="answers"),
         *(status_wire.Part(name=one.name, up=one.up, sentence=sentence(one)) for one in own),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from importlib import metadata
 
 import fastapi
@@ -12,6 +13,7 @@ from shipway.api.asking import READS, On
 from shipway.client import status_wire
 from shipway.kit import clock
 from shipway.releases import model as releases
+from shipway.releases.model import Deployment
 from shipway.workflows.front import ApiPlatform
 
 router = fastapi.APIRouter(prefix="/v1", tags=["status"], route_class=writing.Route)
@@ -33,36 +35,51 @@ async def status(on: On) -> status_wire.Status:
 
 
 async def _apps(on: ApiPlatform) -> tuple[status_wire.AppStatus, ...]:
-    return tuple([await _app(app.name, on) for app in await on.apps.all()])
-
-
-async def _app(name: str, on: ApiPlatform) -> status_wire.AppStatus:
-    product = await on.apps.product(name)
-    runs = await on.runs.list(name, limit=1)
-    environments = [
-        await _environment(name, environment, addresses.of(product, environment, on.settings), on)
+    """Tell of every app. What is asked of the record and of the keeper is asked once for all."""
+    products = await on.apps.products()
+    places = [
+        (app, environment)
+        for app, product in products.items()
         for environment in (product.environments if product else ())
     ]
-    return status_wire.AppStatus(
-        name=name,
-        last_run=shapes.run(runs[0]) if runs else None,
-        environments=tuple(environments),
+    runs, deployments, instances = await asyncio.gather(
+        on.runs.last(list(products)),
+        on.deployments.newest(places),
+        observing.everywhere(on),
+    )
+    return tuple(
+        status_wire.AppStatus(
+            name=app,
+            last_run=shapes.run(runs[app]) if app in runs else None,
+            environments=tuple(
+                _environment(
+                    environment,
+                    [
+                        one
+                        for one in deployments
+                        if (one.app, one.environment) == (app, environment)
+                    ],
+                    instances.get((app, environment), ()),
+                    addresses.of(product, environment, on.settings),
+                )
+                for environment in (product.environments if product else ())
+            ),
+        )
+        for app, product in products.items()
     )
 
 
-async def _environment(
-    app: str, environment: str, where: tuple[str, ...], on: ApiPlatform
+def _environment(
+    name: str, newest: Sequence[Deployment], alive: Sequence[bool], where: tuple[str, ...]
 ) -> status_wire.EnvironmentStatus:
-    recent = await on.deployments.list(app, environment, limit=1)
-    live = await on.deployments.live(app, environment)
-    running = await observing.instances(app, environment, on)
-    sentence = recent[0].sentence if recent else "Nothing was deployed here yet."
+    live = next((one for one in newest if one.state == "live"), None)
+    sentence = newest[0].sentence if newest else "Nothing was deployed here yet."
     return status_wire.EnvironmentStatus(
-        name=environment,
+        name=name,
         version=live.version if live else "",
-        sentence=sentence or f"{recent[0]}: {recent[0].state}.",
+        sentence=sentence or f"{newest[0]}: {newest[0].state}.",
         watch=releases.watch_sentence(live, clock.now()),
-        instances=len(running),
-        alive=sum(one.alive for one in running),
+        instances=len(alive),
+        alive=sum(alive),
         addresses=where,
     )

@@ -48,6 +48,12 @@ select distinct pushed_by from builds.runs
  where app = %(app)s and branch = any (%(branches)s::text[]) and id > %(since)s
    and pushed_by <> '';
 
+-- last_runs --
+-- The newest run of each of these apps.
+select newest.*
+  from unnest(%(apps)s::text[]) as known (app),
+       lateral (select * from builds.runs where runs.app = known.app order by id desc limit 1) newest;
+
 -- set_run --
 -- A run that has ended stays as it is.
 update builds.runs

@@ -92,6 +92,11 @@ class Runs:
         rows = await self._db.rows(_SQL["pushers"], app=app, branches=list(branches), since=since)
         return frozenset(row["pushed_by"] for row in rows)
 
+    async def last(self, apps: Sequence[str]) -> Mapping[str, Run]:
+        """Return the newest run of each app that has one."""
+        rows = await self._db.rows(_SQL["last_runs"], apps=list(apps))
+        return {row["app"]: _run(row) for row in rows}
+
     async def set_state(self, run: str, state: State, sentence: str = "") -> bool:
         """Say where a run is. Returns False when it had ended already and stays as it was.
 

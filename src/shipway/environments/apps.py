@@ -71,6 +71,13 @@ class Apps:
             raise _unknown(app)
         return None if row["product"] is None else appfile.parse(row["product"])
 
+    async def products(self) -> dict[str, appfile.Product | None]:
+        """Return the same of every app, by name."""
+        return {
+            row["name"]: None if row["product"] is None else appfile.parse(row["product"])
+            for row in await self._db.rows(_SQL["products"])
+        }
+
 
 def _unknown(name: str) -> errors.NotFound:
     return errors.NotFound(f"There is no app {name[:100]!r}.", fix="See `shipway app list`.")

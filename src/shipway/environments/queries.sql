@@ -19,6 +19,9 @@ where name = %(name)s
 -- product --
 select product from environments.apps where name = %(name)s
 
+-- products --
+select name, product from environments.apps order by name
+
 -- set_variable --
 insert into environments.variables
     (app, environment, name, kind, value, sealed, likeness, set_by)

@@ -58,6 +58,21 @@ where d.app = %(app)s and (%(environment)s = '' or d.environment = %(environment
   and d.id < %(below)s
 order by d.id desc limit %(limit)s
 
+-- newest --
+-- The newest deployment of each of these places, and the live one where that is another.
+select found.*, r.version
+from unnest(%(apps)s::text[], %(environments)s::text[]) as place (app, environment),
+    lateral (
+        (select * from releases.deployments d
+         where d.app = place.app and d.environment = place.environment
+         order by d.id desc limit 1)
+        union
+        (select * from releases.deployments d
+         where d.app = place.app and d.environment = place.environment and d.state = 'live')
+    ) found
+    join releases.releases r on r.id = found.release
+order by found.id desc
+
 -- live --
 -- The live deployment of an environment.
 select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release

@@ -211,6 +211,15 @@ class Deployments:
         )
         return [_deployment(row) for row in rows]
 
+    async def newest(self, places: Sequence[tuple[str, str]]) -> Sequence[Deployment]:
+        """Return the newest deployment of each (app, environment) and the live one, newest first."""
+        rows = await self._db.rows(
+            _SQL["newest"],
+            apps=[app for app, _ in places],
+            environments=[environment for _, environment in places],
+        )
+        return [_deployment(row) for row in rows]
+
     async def cooled(self, now: datetime.datetime) -> Sequence[Deployment]:
         """Return those that were kept warm for a rollback and whose time is over."""
         return [_deployment(row) for row in await self._db.rows(_SQL["cooled"], now=now)]

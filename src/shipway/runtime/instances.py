@@ -20,6 +20,7 @@ from shipway.runtime.model import (
     Kind,
     Observed,
     Owner,
+    Place,
     Service,
     Start,
     Task,
@@ -213,6 +214,20 @@ class Instances:
         """Say whether the instance is kept and listens."""
         return await self._observe(instance) is not None and self._is_its_own(instance)
 
+    async def everywhere(self) -> list[tuple[Place, bool]]:
+        """Return the place of every instance there should be, and whether that is kept and listens."""
+        kept = {one.name for one in await self._keeper.services("server.")}
+        users = listening.users()
+        return [
+            (
+                instance.place,
+                instance.service in kept
+                and self._uid(instance.place.owner) in users.get(instance.address.port, ()),
+            )
+            for instance, leaving in await self._records.all()
+            if not leaving
+        ]
+
     async def reconcile(self) -> tuple[Finding, ...]:
         """Finish stops that were interrupted, and return what needs mending.
 
@@ -229,7 +244,7 @@ class Instances:
     def _is_its_own(self, instance: Instance) -> bool:
         """Say whether the one who listens is its user: a stranger may have come to the port first."""
         # Asked of the system: the API looks too, and may not have the keeper provide anything.
-        return self._uid(instance.place.owner) in listening.users_at(instance.address.port)
+        return self._uid(instance.place.owner) in listening.users().get(instance.address.port, ())
 
     def _uid(self, owner: Owner) -> int:
         """The OS user of an owner: our own where Shipway runs as one user."""

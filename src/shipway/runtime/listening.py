@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import socket
+from collections.abc import Mapping
 
 LOOPBACK = "127.0.0.1"
 
@@ -23,13 +24,14 @@ def is_free(port: int) -> bool:
     return True
 
 
-def users_at(port: int) -> frozenset[int]:
-    """Return the OS users whose processes listen there (proc(5), /proc/net/tcp)."""
-    found = set()
+def users() -> Mapping[int, frozenset[int]]:
+    """Return the OS users whose processes listen, by port (proc(5), /proc/net/tcp)."""
+    found: dict[int, frozenset[int]] = {}
     for table in _TABLES:
         with contextlib.suppress(FileNotFoundError):
             for line in table.read_text().splitlines()[1:]:
                 _, local, _, state, _, _, _, user, *_ = line.split()
-                if state == _LISTENING and int(local.rpartition(":")[2], 16) == port:
-                    found.add(int(user))
-    return frozenset(found)
+                if state == _LISTENING:
+                    port = int(local.rpartition(":")[2], 16)
+                    found[port] = found.get(port, frozenset()) | {int(user)}
+    return found

@@ -25,7 +25,7 @@ from shipway.kit.db import Database
 from shipway.kit.settings import Settings
 from shipway.releases.model import Deployment
 from shipway.releases.records import Deployments, Releases
-from shipway.runtime.model import Address, Observed
+from shipway.runtime.model import Address, Observed, Place
 from shipway.updates.office import Office
 from shipway.updates.records import Change
 
@@ -83,6 +83,8 @@ class Instances(Protocol):
     async def running(self, app: str, environment: str) -> Sequence[Instance]: ...
 
     async def alive(self, instance: Any, /) -> bool: ...
+
+    async def everywhere(self) -> Sequence[tuple[Place, bool]]: ...
 
 
 class Services(Protocol):

@@ -6,7 +6,7 @@ from tests.fakes.platform import Instance, Live
 
 from shipway.client.client import Client
 from shipway.kit import errors
-from shipway.runtime.model import Address
+from shipway.runtime.model import Address, Place
 
 pytestmark = pytest.mark.anyio
 
@@ -146,6 +146,8 @@ async def test_the_status_tells_of_every_part_and_app(live: Live, developer: Cli
     await developer.create_app("tiny")
     await accepted(live)
     live.machine.names += ["store", "api", "worker", "edge", "server.tiny.staging.v1.1"]
+    place = Place(app="tiny", environment="staging", release="r", deployment="d", index=0)
+    live.machine.places.append(place)
     status = await developer.status()
     parts = {part.name: part for part in status.parts}
     assert parts["api"].sentence == "up since 2026-11-01 12:00 UTC"
@@ -154,6 +156,7 @@ async def test_the_status_tells_of_every_part_and_app(live: Live, developer: Cli
     (app,) = status.apps
     assert [one.name for one in app.environments] == ["staging", "production"]
     assert app.environments[0].sentence == "Nothing was deployed here yet."
+    assert [(one.instances, one.alive) for one in app.environments] == [(1, 1), (0, 0)]
 
 
 async def test_channels_are_added_listed_and_removed(

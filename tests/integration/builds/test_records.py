@@ -132,3 +132,13 @@ async def test_replaced_installs_are_given_up_when_nobody_uses_them(database: db
     assert set(given_up) == {"installs/0", "installs/1", "installs/2"}
     assert await results.find("notes", "k0", trusted=True) is None
     assert await results.find("notes", "k5", trusted=True)
+
+
+async def test_the_last_run_of_each_app_is_found_at_once(database: db.Database) -> None:
+    runs = Runs(database)
+    made = [await run(runs, push) for push in (1, 2)]
+    other = await runs.create("other", "main", A, push=1, kind=RunKind.FULL, by="ada")
+
+    found = await runs.last(["notes", "other", "none"])
+
+    assert {app: one.id for app, one in found.items()} == {"notes": max(made), "other": other.id}

@@ -92,3 +92,28 @@ async def test_instances_that_came_back_stay_warm_with_the_last_to_use_them(
 
     assert [one.id for one in cooled] == ["dep_2", "dep_4"]
     assert (await deployments.get("dep_5")).state == "warm"
+
+
+async def test_the_newest_and_the_live_deployment_of_many_places_are_found_at_once(
+    database: db.Database,
+) -> None:
+    deployments = Deployments(database)
+    await lived(database, await released(database, "run_1"), "dep_1")
+    await lived(database, await released(database, "run_2"), "dep_2")
+    third = await released(database, "run_3")
+    for environment in ("production", "staging"):
+        await deployments.ask(
+            id=f"dep_3_{environment}",
+            release=third,
+            environment=environment,
+            kind="deploy",
+            by="ada",
+            reason="",
+        )
+
+    found = await deployments.newest([("tiny", "production"), ("other", "production")])
+
+    assert [(one.id, one.state) for one in found] == [
+        ("dep_3_production", "waiting"),
+        ("dep_2", "live"),
+    ]

@@ -113,6 +113,7 @@ async def test_from_artifact_to_answer_and_away(instances: Instances, home: path
     await instances.wait_ready(instance, health="/", timeout=20)
     assert (await answer(instance))["release"] == "rel_1"
     assert await instances.alive(instance)
+    assert await instances.everywhere() == [(instance.place, True)]
     assert await instances.running("tiny", "staging") == [instance]
     assert await instances.reconcile() == ()
     await instances.stop(instance)

@@ -20,5 +20,4 @@ def test_only_those_who_listen_count(
 ) -> None:
     (tmp_path / "tcp").write_text(TABLE)
     monkeypatch.setattr(listening, "_TABLES", (tmp_path / "tcp", tmp_path / "none"))
-    assert listening.users_at(8080) == {994}
-    assert listening.users_at(8081) == frozenset()
+    assert listening.users() == {8080: {994}}
