@@ -24,7 +24,7 @@ ATTEMPTS = 3
 """A write carries an idempotency key, so that asking again after a lost answer is safe."""
 
 PATIENCE = 60
-"""A followed stream is taken up again as often as this in a row without hearing anything."""
+"""What is followed is asked for again as often as this in a row without hearing anything."""
 
 
 class Client(UpdateCalls):
@@ -120,7 +120,7 @@ class Client(UpdateCalls):
                 silent += 1
                 if silent > PATIENCE:
                     raise
-            await asyncio.sleep(min(0.2 * (silent + 1), 2.0))
+            await _rest(silent)
 
     def step_log(self, run: str, step: str, *, follow: bool = False) -> AsyncIterator[str]:
         """Tell the lines of a step's log: those that are there, or with ``follow`` until it ends."""
@@ -173,13 +173,23 @@ class Client(UpdateCalls):
     async def follow_deployment(
         self, deployment: wire.Deployment
     ) -> AsyncIterator[wire.Deployment]:
-        """Tell a deployment each time it changes, beginning with now, until it is over."""
+        """Tell a deployment each time it changes, beginning with now, until it is over, though
+        the server may be gone for a while."""
         yield deployment
+        silent = 0
         while not deployment.over:
             seen = f"{deployment.state}: {deployment.sentence}"
-            found = await self.deployment(
-                deployment.app, deployment.environment, deployment.id, wait=20, seen=seen
-            )
+            try:
+                found = await self.deployment(
+                    deployment.app, deployment.environment, deployment.id, wait=20, seen=seen
+                )
+            except errors.Unavailable:
+                silent += 1
+                if silent > PATIENCE:
+                    raise
+                await _rest(silent)
+                continue
+            silent = 0
             if found != deployment:
                 yield found
             deployment = found
@@ -349,6 +359,11 @@ class Client(UpdateCalls):
             f"Shipway at {self.url} does not answer: {str(error) or type(error).__name__}.",
             fix="Is it running? `shipway up` starts it on this machine.",
         )
+
+
+async def _rest(silent: int) -> None:
+    """Wait before asking again what was silent so many times."""
+    await asyncio.sleep(min(0.2 * (silent + 1), 2.0))
 
 
 def _body(request: type[Body], **fields: object) -> Body:

@@ -6,6 +6,7 @@ import datetime
 import pytest
 from tests.fakes.platform import Live
 
+from shipway.client import wire
 from shipway.client.client import Client
 from shipway.kit import clock, errors
 from shipway.releases.model import Deployment, Release
@@ -166,6 +167,27 @@ async def test_a_deployment_is_told_when_it_changes(live: Live, viewer: Client) 
     async with asyncio.timeout(10):
         assert await waiting == ["waiting", "failed"]
     assert found.state == "waiting"
+
+
+async def test_a_deployment_is_followed_though_the_server_goes_away(
+    live: Live, viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = await a_release(live)
+    deployments = live.platform.deployments
+    asked = await deployments.ask(
+        id="dep_x", release=release, environment="staging", kind="deploy", by="ana", reason=""
+    )
+    begun = await viewer.deployment("tiny", "staging", asked.id)
+    ask = viewer.deployment
+
+    async def gone(*_: object, **__: object) -> wire.Deployment:
+        monkeypatch.setattr(viewer, "deployment", ask)
+        await deployments.end(asked.id, "failed", "It never became ready.")
+        raise errors.Unavailable("Shipway does not answer.")
+
+    monkeypatch.setattr(viewer, "deployment", gone)
+    async with asyncio.timeout(10):
+        assert [one.state async for one in viewer.follow_deployment(begun)] == ["waiting", "failed"]
 
 
 async def gather(client: Client, deployment: str) -> list[str]:
