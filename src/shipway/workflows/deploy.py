@@ -21,9 +21,7 @@ async def deploy(deployment: str, do: Deploying) -> Outcome:
             await do.shift(stage, way)
         await do.verify(way)
         await do.prove(way)
-        outcome = await do.settle(way)
-        await do.retire_the_cooled()
-        return outcome
+        return await do.settle(way)
     except errors.ShipwayError as error:
         return await withdrawn(deployment, str(error), do)
 

@@ -216,11 +216,6 @@ class Deploying:
         return Outcome(good=True, sentence=sentence)
 
     @durable.step
-    async def retire_the_cooled(self) -> None:
-        """Stop the instances that nobody will roll back to at once any more."""
-        await retire_cooled(self._on)
-
-    @durable.step
     async def withdraw(self, deployment: str, why: str) -> Outcome:
         """Leave everything as it was before: the old release serves, the new one is gone."""
         on, entry = self._on, await entry_of(self._on, deployment)

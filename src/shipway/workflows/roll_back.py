@@ -21,8 +21,6 @@ async def roll_back(deployment: str, do: Deploying) -> Outcome:
             await do.shift(stage, way)
         await do.verify(way)
         await do.take_back_update(way)
-        outcome = await do.settle(way)
-        await do.retire_the_cooled()
-        return outcome
+        return await do.settle(way)
     except errors.ShipwayError as error:
         return await withdrawn(deployment, str(error), do)

@@ -68,7 +68,6 @@ async def test_a_deployment_takes_its_steps_in_order() -> None:
         "verify",
         "prove",
         "settle",
-        "retire_the_cooled",
     ]
 
 
@@ -115,7 +114,6 @@ async def test_a_warm_release_comes_back_without_starting_anything() -> None:
         "verify",
         "take_back_update",
         "settle",
-        "retire_the_cooled",
     ]
 
 
