@@ -190,12 +190,28 @@ async def start_edge(parts: Worker) -> None:
     """Have the edge running with the table on record. May be repeated."""
     found, edge = parts.platform.settings, parts.edge
     await edge.prepare()
+    await _ports_must_be_ours(found)
     await keeper(found).keep(_edge_service(edge))
     await parts.platform.traffic.serve_platform(
         host=found.platform_host,
         api=f"127.0.0.1:{found.api_port}",
         intake=f"127.0.0.1:{found.intake_port}",
     )
+
+
+async def _ports_must_be_ours(settings: Settings) -> None:
+    """Raise `errors.Conflict` when another program has a port of the edge: a program of our own
+    user, such as the edge of another Shipway, would share it with ours in silence."""
+    edges = await keeper(settings).services(Kind.EDGE)
+    if any(one.up or one.orphans for one in edges):
+        return
+    taken = listening.users()
+    for port in (settings.http_port, settings.https_port):
+        if port in taken:
+            raise errors.Conflict(
+                f"Another program listens on port {port}.",
+                fix="End it, or set `http_port` and `https_port` in settings.toml.",
+            )
 
 
 def _edge_service(edge: Envoy) -> Service:

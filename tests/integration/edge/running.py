@@ -68,12 +68,16 @@ class RunningEnvoy:
         with contextlib.suppress(OSError):
             program.hardlink_to(bootstrap.program()[0])
 
+    @property
+    def process(self) -> asyncio.Task[command.Outcome]:
+        assert self._process
+        return self._process
+
     async def kill(self) -> None:
         """End it as SIGKILL does."""
-        assert self._process
-        self._process.cancel()
+        self.process.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._process
+            await self.process
 
     def context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.authority.bundle))

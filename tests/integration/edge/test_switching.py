@@ -174,6 +174,22 @@ async def test_a_killed_envoy_comes_back_with_the_same_table(
     await envoy.edge.apply(wanted)
 
 
+async def test_an_envoy_serves_beside_the_one_that_is_to_leave(
+    envoy: RunningEnvoy, servers: Servers
+) -> None:
+    """As when its supervisor is killed: the next one starts while the first has the ports."""
+    await envoy.edge.apply(table((pool(BLUE, servers[0]),), route(BLUE)))
+    first, admin = envoy.process, envoy.edge.socket.stat().st_ino
+    envoy.start_again()
+    await until(lambda: envoy.edge.socket.exists() and envoy.edge.socket.stat().st_ino != admin)
+    await envoy.edge.wait_healthy(BLUE, endpoints=1, timeout=15)
+
+    first.cancel()
+    await asyncio.wait({first})
+
+    assert (await envoy.get(f"https://{HOST}/")).json()["name"] == "blue"
+
+
 async def test_an_envoy_killed_amid_a_change_gets_there_when_it_is_repeated(
     envoy: RunningEnvoy, servers: Servers
 ) -> None:

@@ -115,8 +115,9 @@ def _socket(name: str, places: Places, port: int) -> Json:
                 "ipv4_compat": places.address == "::",
             }
         },
-        # Another program on our port is then an error that is told, not a silent sharing.
-        "enable_reuse_port": False,
+        # An Envoy whose supervisor was killed has the port until it is ended; its successor, which
+        # tries only once, serves beside it. No other user's program can share a port with ours.
+        "enable_reuse_port": True,
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
     }
 
