@@ -62,16 +62,20 @@ async def instances_of(on: Platform, entry: Entry) -> list[Instance]:
 
 async def wait_until_ready(on: Platform, entry: Entry) -> None:
     """Return when every instance answers. Raises `errors.Failed` with the end of its log."""
-    server = entry.product.server
-    for instance in await instances_of(on, entry) if server else ():
-        assert server
-        async with hiding.secrets_hidden(on, entry.app):
-            await on.instances.wait_ready(
-                instance,
-                health=server.health,
-                timeout=float(server.ready_seconds),
-                crashes=watching.crashes_that_tell(entry.deployment),
-            )
+    for instance in await instances_of(on, entry):
+        await _wait_for(on, entry, instance)
+
+
+async def _wait_for(on: Platform, entry: Entry, instance: Instance) -> None:
+    if (server := entry.product.server) is None:
+        return
+    async with hiding.secrets_hidden(on, entry.app):
+        await on.instances.wait_ready(
+            instance,
+            health=server.health,
+            timeout=float(server.ready_seconds),
+            crashes=watching.crashes_that_tell(entry.deployment),
+        )
 
 
 async def join_traffic(on: Platform, entry: Entry, *, without: str = "") -> None:
@@ -121,9 +125,11 @@ async def _replace(on: Platform, entry: Entry, finding: Finding) -> None:
     orphaned = finding.ailment is Ailment.ORPHANED
     lost = finding.instance
     for start in await starts(on, entry):
-        if start.index == lost.place.index:
-            await on.instances.start(start, beside=lost if orphaned else None)
-    if orphaned:
-        await wait_until_ready(on, entry)
-        await join_traffic(on, entry, without=lost.id)
-        await on.instances.stop(lost)
+        if start.index != lost.place.index:
+            continue
+        successor = await on.instances.start(start, beside=lost if orphaned else None)
+        if orphaned:
+            # For it alone: a second copy of the orphan dies at its port again and again.
+            await _wait_for(on, entry, successor)
+            await join_traffic(on, entry, without=lost.id)
+            await on.instances.stop(lost)
