@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 
 from shipway.appfile.model import Product
@@ -45,9 +44,8 @@ async def _version(release: str, on: ApiPlatform) -> str:
 async def everywhere(on: ApiPlatform) -> Mapping[tuple[str, str], Sequence[bool]]:
     """Return for each app and environment whether each copy of its server is alive."""
     found: dict[tuple[str, str], list[bool]] = {}
-    with contextlib.suppress(errors.Unavailable):
-        for place, alive in await on.instances.everywhere():
-            found.setdefault((place.app, place.environment), []).append(alive)
+    for place, alive in await on.instances.everywhere():
+        found.setdefault((place.app, place.environment), []).append(alive)
     return found
 
 

@@ -215,14 +215,15 @@ class Instances:
         return await self._observe(instance) is not None and self._is_its_own(instance)
 
     async def everywhere(self) -> list[tuple[Place, bool]]:
-        """Return the place of every instance there should be, and whether that is kept and listens."""
-        kept = {one.name for one in await self._keeper.services("server.")}
+        """Return the place of every instance that there should be, and whether it listens.
+
+        The keeper is not asked: it would look at each of what may be hundreds of services.
+        """
         users = listening.users()
         return [
             (
                 instance.place,
-                instance.service in kept
-                and self._uid(instance.place.owner) in users.get(instance.address.port, ()),
+                self._uid(instance.place.owner) in users.get(instance.address.port, ()),
             )
             for instance, leaving in await self._records.all()
             if not leaving
