@@ -1,8 +1,8 @@
 """Twenty apps and ten thousand runs in the record: `./dev bench scale`.
 
-What people wait for and what Shipway takes, with one app and its one release, and then with a full
-record. The other apps are rows (releases, deployments, runs, steps, the engine's own): no instances
-of theirs run, so that what is measured is Shipway.
+What people wait for and what Shipway takes, with one app and its one release, and then with many
+real apps, each with instances in staging and production, and a full record. What came before in
+the record (releases, deployments, runs, steps, the engine's own) is copied from one real run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import idle
-from bench import figures, filling, processes, stand
+from bench import crowd, figures, filling, processes, stand
 from demo.stage import Stage
 from push import Pushes
 
@@ -35,13 +35,15 @@ def main() -> int:
         pushes = Pushes(stage)
         await pushes.prepare()
         empty = await look(stage, pushes)
-        stand.say(f"filling the record with {arguments.apps} apps and {arguments.runs} runs")
+        stand.say(f"bringing {arguments.apps - 1} more apps to production")
+        await crowd.gather(stage, [f"scale-{number}" for number in range(1, arguments.apps)])
+        stand.say(f"filling the record with {arguments.runs} runs")
         url = stand.settings_of(stage).database_url
         rows = await filling.fill(url, app=stage.app, apps=arguments.apps, runs=arguments.runs)
         full = await look(stage, pushes)
         return told(empty, full) | {"rows": rows}
 
-    return stand.run("scale", measure, longest_seconds=1200)
+    return stand.run("scale", measure, longest_seconds=2400)
 
 
 async def look(stage: Stage, pushes: Pushes) -> dict[str, dict[str, float]]:
@@ -66,8 +68,10 @@ async def look(stage: Stage, pushes: Pushes) -> dict[str, dict[str, float]]:
         pushes.seconds["branch", "shipway"]
     )
     for part, pids in (await idle.parts_of(stage)).items():
-        if part in idle.OURS or part == "store":
-            found[f"memory of {part}, MB"] = figures.spread([processes.taken(pids).pss / idle.MB])
+        taken = processes.taken(pids)
+        found[f"memory of {part}, MB"] = figures.spread([taken.pss / idle.MB])
+        if part == "server":
+            found["processes of servers"] = figures.spread([taken.processes])
     return found
 
 

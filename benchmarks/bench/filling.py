@@ -19,19 +19,7 @@ APP = "case n %% %(apps)s when 0 then %(app)s else 'scale-' || n %% %(apps)s end
 RUN = "'run_0' || lpad(n::text, 16, '0')"
 RELEASE = "'rel_0' || lpad(n::text, 16, '0')"
 DEPLOYMENT = "'dep_0' || lpad(n::text, 16, '0') || '_' || known.environment"
-LAST = "(n > %(count)s - %(apps)s and n %% %(apps)s <> 0)"
-
 TABLES = (
-    (
-        "environments.apps",
-        {
-            "name": "'scale-' || n",
-            "product": """
-                replace(replace(known.product, 'name = "' || %(app)s, 'name = "scale-' || n),
-                        %(app)s || '.localhost', 'scale-' || n || '.localhost')""",
-        },
-        "name = %(app)s and n < %(apps)s",
-    ),
     ("builds.pushes", {"app": APP, "number": "100000 + n"}, "app = %(app)s and number = 1"),
     ("builds.runs", {"id": RUN, "app": APP, "push": "100000 + n"}, "id = %(run)s"),
     (
@@ -58,7 +46,7 @@ TABLES = (
             "release": RELEASE,
             "served_by": DEPLOYMENT,
             "before": "null",
-            "state": f"case when {LAST} then 'live' else 'retired' end",
+            "state": "'retired'",
         },
         "release = %(release)s",
     ),
@@ -69,7 +57,10 @@ TABLES = (
 
 
 async def fill(url: str, *, app: str, apps: int, runs: int) -> dict[str, int]:
-    """Fill the record from the first run of ``app``. Returns how many rows each table got."""
+    """Fill the record of ``app`` and of ``scale-1`` and so on from the first run of ``app``.
+
+    Returns how many rows each table got.
+    """
     async with await psycopg.AsyncConnection.connect(url, row_factory=rows.dict_row) as connection:
         found = await connection.execute(
             "select releases.id as release, runs.id as run from builds.runs"
