@@ -14,6 +14,7 @@ instead of pickle, and children that are enqueued only when they may run.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import typing
@@ -381,7 +382,9 @@ class Remote:
         await self._client.send_async(workflow, dict(message), topic, idempotency_key=key)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._client.destroy)
+        # In a thread of its own: the engine took the loop's pool of threads with it, when it ran here.
+        with concurrent.futures.ThreadPoolExecutor(1) as own:
+            await asyncio.get_running_loop().run_in_executor(own, self._client.destroy)
 
 
 def _dbos_url(url: str) -> str:

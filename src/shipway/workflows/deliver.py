@@ -42,6 +42,9 @@ async def side_by_side(run: str, steps: Sequence[Coroutine[Any, Any, T]]) -> lis
         return list(await asyncio.gather(*tasks))
     except errors.ShipwayError:
         durable.interrupt(run)
-        # The others end by themselves and are recorded, so that a resumed run sees the same.
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+        # The others end by themselves and are recorded, so that a resumed run sees the same: the
+        # error that ended them, and not that they were ended.
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        failed = [error for error in ended if isinstance(error, errors.ShipwayError)]
+        causes = [error for error in failed if not isinstance(error, durable.Interrupted)]
+        raise (causes or failed)[0] from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import pytest
 
 from shipway.builds.model import BuildStep, StepKind
 from shipway.kit import durable, errors
-from shipway.workflows.deliver import deliver
+from shipway.workflows.deliver import deliver, side_by_side
 from shipway.workflows.delivering import Delivering, Work
 from shipway.workflows.deploy import deploy
 from shipway.workflows.deploying import Deploying, Stage, Way
@@ -233,3 +234,17 @@ async def test_silence_is_never_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert await promote(PROMOTION, cast("Promoting", do)) == expired
     assert "tag" not in do.taken
+
+
+async def test_a_resumed_run_tells_the_failure_that_ended_the_other_steps() -> None:
+    """The step that was ended is on record already; the one that failed is found to fail again."""
+
+    async def ended() -> None:
+        raise durable.Interrupted("The run was cancelled.")
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise errors.Failed("test unit failed.")
+
+    with pytest.raises(errors.Failed, match="test unit failed"):
+        await side_by_side("run_1", [ended(), fails()])
