@@ -33,7 +33,7 @@ KILLED = pathlib.Path(__file__).parent / "killed_worker.py"
 MOMENTS = os.environ.get("SHIPWAY_KILL_AT", "inside").split()
 """`./dev soak` kills at all four: before, inside, done, recorded."""
 
-UNHAPPY = {"fail", "cancel", "withdraw", "give_up", "has_expired", "expire"}
+UNHAPPY = {"fail", "cancel", "withdraw", "give_up", "has_expired", "expire", "start_over"}
 STEPS = {
     f"{kind}.{step}"
     for kind, told in (("deliver", Delivering), ("enter", Deploying), ("promote", Promoting))

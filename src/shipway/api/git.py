@@ -161,6 +161,7 @@ class Remote:
                     "safe.directory": "*",
                     "core.hooksPath": str(self._pushing.hooks),
                     "http.receivepack": "true",
+                    "transfer.hideRefs": sources.HIDDEN,
                     "receive.fsckObjects": "true",
                     # What may be forced is for the rules of `push_rules` to say.
                     "receive.denyNonFastForwards": "false",

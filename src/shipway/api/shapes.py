@@ -100,6 +100,7 @@ def deployment(found: releases.Deployment) -> wire.Deployment:
         sentence=found.sentence,
         watch=found.watch,
         watched_until=found.watched_until,
+        withdrawn=found.withdrawn,
     )
 
 

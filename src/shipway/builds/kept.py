@@ -64,7 +64,7 @@ def key_of(
 
 
 class Results:
-    """The results that were kept. Those of branches never answer a run of the main branch."""
+    """The results that were kept. Only those that are trusted answer a run of the main branch."""
 
     def __init__(self, database: db.Database) -> None:
         self._db = database

@@ -11,14 +11,30 @@ from dataclasses import dataclass, field
 MAIN = "main"
 """The branch whose runs deliver. Caches that it uses are written by its runs alone."""
 
+HOTFIX = "hotfix/"
+"""How the names of branches begin that go to production by the short way."""
+
 
 class RunKind(enum.StrEnum):
     """How much a run does."""
 
     FULL = "full"
-    """Every test, every artifact, delivery."""
+    """Every test, every artifact, delivery by way of staging."""
+    HOTFIX = "hotfix"
+    """The same of a hotfix merged into main, but staging is skipped."""
     FAST = "fast"
-    """The fast tests."""
+    """The fast tests and every artifact."""
+
+    @property
+    def delivers(self) -> bool:
+        return self is not RunKind.FAST
+
+
+def kind_of(branch: str) -> RunKind:
+    """Return what a push to a branch starts."""
+    if branch == MAIN:
+        return RunKind.FULL
+    return RunKind.HOTFIX if branch.startswith(HOTFIX) else RunKind.FAST
 
 
 class State(enum.StrEnum):
@@ -75,6 +91,14 @@ class Run:
         """Whether it may write what later runs of `MAIN` read."""
         return self.branch == MAIN
 
+    @property
+    def caches(self) -> str:
+        """The caches that what it fetches goes through. A hotfix shares none: it goes to
+        production, and it is not main yet."""
+        if self.kind is RunKind.HOTFIX:
+            return ""
+        return "main" if self.is_trusted else "branches"
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepRecord:
@@ -106,6 +130,11 @@ class StepKind(enum.StrEnum):
     MIGRATIONS = "migrations"
     FINGERPRINTS = "fingerprints"
     EXPORT = "export"
+
+    @property
+    def fetches(self) -> bool:
+        """Whether it brings in what no commit holds, by way of caches that outlive it."""
+        return self in {StepKind.INSTALL, StepKind.WHEELS, StepKind.NODE}
 
 
 @dataclass(frozen=True, kw_only=True)

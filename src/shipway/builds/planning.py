@@ -40,6 +40,9 @@ def plan(
 ) -> Plan:
     """Lay out the steps of a run: dependencies, then tests and the server, then the exports.
 
+    ``full`` adds the tests that are not fast; what is built is the same, so that a branch that was
+    merged is not built again.
+
     ``publics`` maps environments to the public variables that their clients are built with;
     environments with the same values share one export. ``bases`` are the artifacts of the release
     before, which exports should differ little from: devices load the difference. Exports come after the tests because
@@ -51,13 +54,10 @@ def plan(
     depth = max((len(step.needs) for step in installs), default=len(first) - 1) + 1
     levels = range(len(first), depth)
     layers = first + [[step for step in installs if len(step.needs) == level] for level in levels]
-    if full:
-        layers = layers or [[]]
-        layers[0].extend(_wheels(product))
-        layers.append([*_tests(product, full=True), *_server(product), *_fixed(product)])
-        layers.append(list(_exports(product, publics or {}, bases or {})))
-    else:
-        layers.append(list(_tests(product, full=False)))
+    layers = layers or [[]]
+    layers[0].extend(_wheels(product))
+    layers.append([*_tests(product, full=full), *_server(product), *_fixed(product)])
+    layers.append(list(_exports(product, publics or {}, bases or {})))
     return Plan(layers=tuple(tuple(layer) for layer in layers if layer))
 
 
@@ -87,6 +87,17 @@ def end_to_end(
         )
         for test in product.tests.e2e
     )
+
+
+def beneath(product: Product, steps: Iterable[BuildStep]) -> tuple[BuildStep, ...]:
+    """Return the steps of a run upon which other steps stand, in the order in which they run."""
+    wanted = {name for step in steps for name in step.needs}
+    found: list[BuildStep] = []
+    for step in reversed(plan(product, full=False).steps):
+        if step.name in wanted:
+            wanted.update(step.needs)
+            found.insert(0, step)
+    return tuple(found)
 
 
 def _install(product: Product, install: Install) -> BuildStep:

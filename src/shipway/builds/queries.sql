@@ -29,6 +29,12 @@ on conflict (app, branch, commit, push) do nothing;
 select * from builds.runs
  where app = %(app)s and branch = %(branch)s and commit = %(commit)s and push = %(push)s;
 
+-- run_again --
+-- The run of the same commit that came after one.
+select * from builds.runs
+ where app = %(app)s and branch = %(branch)s and commit = %(commit)s and id > %(run)s
+ order by id limit 1;
+
 -- run --
 select * from builds.runs where id = %(id)s;
 

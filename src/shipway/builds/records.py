@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from shipway.builds.model import Push, Run, RunKind, State, StepRecord
 from shipway.kit import db, errors, ids
 
 CHANNEL = "shipway_run"
 """The channel that is notified with a run's id whenever something about it has changed."""
+
+Look = Callable[[], Awaitable[Mapping[str, str]]]
+"""Tells every branch with its commit."""
 
 _SQL = db.queries(__package__ or "")
 
@@ -19,14 +22,16 @@ class Pushes:
     def __init__(self, database: db.Database) -> None:
         self._db = database
 
-    async def arrived(self, app: str, refs: Mapping[str, str], *, by: str) -> tuple[Push, ...]:
+    async def arrived(self, app: str, look: Look, *, by: str) -> tuple[Push, ...]:
         """Record how the branches differ from the last recorded state, and return the new pushes.
 
-        ``refs`` maps every branch to its commit. What was recorded before is not returned
+        ``look`` reads the refs: only in its turn, for what was read before a newer push was
+        recorded would seem to take that back. What was recorded before is not returned
         again, so a lost report of a push is made up for by the next one.
         """
         async with self._db.transaction():
             await self._db.rows(_SQL["lock_pushes"], app=app)
+            refs = await look()
             known = {
                 row["branch"]: row["commit"]
                 for row in await self._db.rows(_SQL["branches"], app=app)
@@ -74,6 +79,27 @@ class Runs:
         row = await self._db.row(_SQL["run_of_push"], **where)
         assert row
         return _run(row)
+
+    async def repeat(self, run: str) -> Run:
+        """Record that the commit of a run arrived again, with a run of its own, and return that.
+        May be repeated: what came after the run is found."""
+        old = await self.get(run)
+        async with self._db.transaction():
+            await self._db.rows(_SQL["lock_pushes"], app=old.app)
+            after = {"app": old.app, "branch": old.branch, "commit": old.commit, "run": run}
+            if row := await self._db.row(_SQL["run_again"], **after):
+                return _run(row)
+            pushed = {"branch": old.branch, "before": old.commit, "commit": old.commit}
+            push = await self._db.row(_SQL["add_push"], app=old.app, by=old.pushed_by, **pushed)
+            assert push
+            return await self.create(
+                old.app,
+                old.branch,
+                old.commit,
+                push=push["number"],
+                kind=old.kind,
+                by=old.pushed_by,
+            )
 
     async def get(self, run: str) -> Run:
         """Return a run. Raises `errors.NotFound`."""

@@ -13,6 +13,9 @@ from shipway.kit import command, errors
 LONGEST_PUSH = 512 * 1024 * 1024
 """Bytes that one push may bring."""
 
+HIDDEN = "refs/shipway"
+"""Where commits are kept that no branch has; clients of the git remote do not see them."""
+
 _SHA = re.compile(r"[0-9a-f]{40}")
 _BETWEEN = 500
 """Commits that a changelog is made of at most."""
@@ -120,6 +123,69 @@ class Sources:
         listed = await self._run(app, "log", "--format=%ae", span)
         return frozenset(line.lower() for line in listed.splitlines())
 
+    async def merge(
+        self,
+        app: str,
+        into: str,
+        commit: str,
+        *,
+        author: tuple[str, str],
+        at: datetime.datetime,
+        message: str,
+        keep: str,
+    ) -> str:
+        """Return a commit that merges one into another. No branch moves: it is kept by a name that
+        nobody sees, until `forget`. The same again gives the same commit.
+
+        ``author`` is a name and an e-mail address. Raises `errors.Refused` naming the files that
+        both have changed.
+        """
+        parents = _sha(into), _sha(commit)
+        options = ("--write-tree", "--name-only", "--no-messages")
+        merged = await _git(self.path(app), "merge-tree", *options, *parents, check=False)
+        if merged.status not in {0, 1}:
+            raise errors.Failed(f"{commit[:10]} cannot be merged: {merged.output.strip()[-300:]}")
+        tree, *conflicts = merged.output.split("\n")
+        if merged.status:
+            files = ", ".join(sorted({path for path in conflicts if path}))
+            raise errors.Refused(f"Both have changed {files}")
+        name, email = author
+        person = {
+            "GIT_AUTHOR_NAME": name,
+            "GIT_AUTHOR_EMAIL": email,
+            "GIT_AUTHOR_DATE": at.isoformat(),
+            "GIT_COMMITTER_DATE": at.isoformat(),
+        }
+        onto = [word for parent in parents for word in ("-p", parent)]
+        made = await _git(
+            self.path(app), "commit-tree", tree, *onto, "-m", message, environment=person
+        )
+        sha = made.output.strip()
+        await self._run(app, "update-ref", _kept(keep), _sha(sha))
+        return sha
+
+    async def forget(self, app: str, keep: str) -> None:
+        """Let go of a merge that was kept. May be repeated."""
+        await self._run(app, "update-ref", "-d", _kept(keep))
+
+    async def parent(self, app: str, commit: str) -> str:
+        """Return the commit that a merge was made onto."""
+        return (await self._run(app, "rev-parse", "--verify", f"{_sha(commit)}^1")).strip()
+
+    async def advance(self, app: str, branch: str, commit: str, *, since: str) -> bool:
+        """Move a branch on to a commit, if it is where it was. False when it has moved meanwhile.
+        May be repeated, also after others have gone on from there."""
+        now = (await self.refs(app)).get(branch, "")
+        if now and await self.contains(app, commit, now):
+            return True
+        if now != since:
+            return False
+        moving = ("update-ref", "-m", "shipway", f"refs/heads/{branch}", _sha(commit), _sha(since))
+        moved = await _git(self.path(app), *moving, check=False)
+        if moved.status and (await self.refs(app)).get(branch) == since:
+            raise errors.Failed(f"{branch} cannot be moved: {moved.output.strip()[-300:]}")
+        return moved.status == 0
+
     async def tag(self, app: str, name: str, commit: str, message: str) -> None:
         """Tag a commit. The same again changes nothing; raises `errors.Conflict` when the name
         stands at another commit."""
@@ -153,15 +219,24 @@ _CONFIGURATION: Mapping[str, str] = {
 }
 
 
+def _kept(name: str) -> str:
+    return f"{HIDDEN}/{name}"
+
+
 async def _git(
-    repository: pathlib.Path | None, *arguments: str, check: bool = True
+    repository: pathlib.Path | None,
+    *arguments: str,
+    check: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> command.Outcome:
     where = () if repository is None else ("-c", f"safe.directory={repository}", "-C", repository)
     if repository is not None and not repository.is_dir():
         raise errors.NotFound(f"There is no repository {repository.name}.")
     return await command.run(
         command.Command(
-            argv=("git", *map(str, where), *arguments), env=_environment(), timeout=120
+            argv=("git", *map(str, where), *arguments),
+            env=_environment() | dict(environment or {}),
+            timeout=120,
         ),
         check=check,
     )

@@ -6,7 +6,7 @@ import pathlib
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shipway.builds import boxed, kept, tools, workspace
@@ -159,7 +159,15 @@ class Builder:
             tools=self._tools,
             recipe=boxed.recipe_version(),
         )
+        if step.kind.fetches and not run.caches:
+            key = await self._own_key(run, key)
         return _Seen(inputs=inputs, needs=tuple(needs), tools=self._tools, key=key)
+
+    async def _own_key(self, run: Run, key: str) -> str:
+        """Return a key for what a run fetches for itself alone, unless main has fetched it."""
+        if await self._results.find(run.app, key, trusted=True):
+            return key
+        return f"{key}-{run.id}"
 
     async def _needed(self, run: Run, name: str) -> kept.Result:
         key = await self._runs.key_of(run.id, name)
@@ -192,10 +200,11 @@ class Builder:
     async def _make(
         self, run: Run, step: BuildStep, seen: _Seen, log: Callable[[str], str]
     ) -> kept.Result:
+        trusted = _main_may_take(run, step, seen.needs)
         place = Workspace(
             run=run.id,
             step=step,
-            trusted=run.is_trusted,
+            caches="" if trusted and not run.is_trusted else run.caches,
             memory=self._room.most,
             disk=self._step_disk,
             needs=seen.needs,
@@ -210,7 +219,7 @@ class Builder:
         result = kept.Result(
             app=run.app,
             key=seen.key,
-            trusted=run.is_trusted,
+            trusted=trusted,
             step=step.name,
             run=run.id,
             artifacts=await self._collect(run.app, place, left.artifacts),
@@ -340,6 +349,15 @@ def _late(step: BuildStep) -> str:
     if step.kind is not StepKind.TEST:
         return ""
     return f"Find what hangs, or raise `timeout_seconds` of {step.name} in shipway.toml."
+
+
+def _main_may_take(run: Run, step: BuildStep, needs: Sequence[kept.Result]) -> bool:
+    """Whether runs of main may take what a step of this run gives.
+
+    That of another branch saw caches which any branch has written, unless it fetches nothing and
+    stands on what main has fetched: then it is what main's own step would give.
+    """
+    return run.is_trusted or (not step.kind.fetches and all(need.trusted for need in needs))
 
 
 def _sentence(step: BuildStep, result: kept.Result, *, cached: bool) -> str:

@@ -62,7 +62,6 @@ _INSTALLED = {
     "npm_config_offline": "true",
 }
 
-_FETCHES = {StepKind.INSTALL, StepKind.WHEELS, StepKind.NODE}
 _NODE_TREE = ".node"
 """What a step leaves that fetches Node (``box/node.py``): mounted apart, and first on the path."""
 
@@ -85,11 +84,12 @@ def install_folder(run: str, name: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
     """The folders of a step of a run. ``memory`` is how many bytes the machine can give at most,
-    ``disk`` how many the step may write."""
+    ``disk`` how many the step may write; ``caches`` are the shared ones that it uses: ``main``,
+    ``branches`` or none."""
 
     run: str
     step: BuildStep
-    trusted: bool
+    caches: str
     memory: int = 4 * GIB
     disk: int = 10 * GIB
     needs: tuple[Result, ...] = ()
@@ -98,7 +98,7 @@ class Workspace:
 
     @property
     def folder(self) -> str:
-        if self.step.kind in _FETCHES:
+        if self.step.kind.fetches:
             return install_folder(self.run, self.step.name)
         return f"runs/{self.run}/{self.step.slug}"
 
@@ -143,7 +143,8 @@ class Workspace:
 
     def _environment(self) -> dict[str, str]:
         own = {"PATH": f"/box/node/bin:{_ENVIRONMENT['PATH']}"} if self._has_node else {}
-        return {**_ENVIRONMENT, **own, **(_FETCHING if self._fetches else _INSTALLED)}
+        given = _FETCHING if self.step.kind.fetches else _INSTALLED
+        return {**_ENVIRONMENT, **own, **given}
 
     @property
     def _has_node(self) -> bool:
@@ -175,19 +176,15 @@ class Workspace:
             yield f"{need.folder}/src/{tree}", inside
 
     def _caches(self) -> Iterator[tuple[str, str]]:
-        area = f"caches/{'main' if self.trusted else 'branches'}"
-        if self._fetches:
-            yield f"{area}/packages", "cache"
-        if self.step.kind is StepKind.EXPORT:
-            yield f"{area}/metro-{_digest(self.step.env)}", "cache/metro"
+        if self.step.kind.fetches:
+            own = f"runs/{self.run}/packages"
+            yield f"caches/{self.caches}/packages" if self.caches else own, "cache"
+        if self.step.kind is StepKind.EXPORT and self.caches:
+            yield f"caches/{self.caches}/metro-{_digest(self.step.env)}", "cache/metro"
 
     def _brought(self) -> tuple[str, ...]:
         trees = (tree for need in self.needs for tree in need.trees if tree != _NODE_TREE)
         return tuple(dict.fromkeys(trees)) if self._goes_on else ()
-
-    @property
-    def _fetches(self) -> bool:
-        return self.step.kind in _FETCHES
 
     @property
     def _goes_on(self) -> bool:

@@ -32,7 +32,8 @@ async def deploy(
 ) -> None:
     """Push HEAD to Shipway and show the run until it is over.
 
-    `main` runs the full suite and is delivered to staging; any other branch runs the fast tests.
+    `main` runs the full suite and is delivered to staging; `hotfix/…` does too, merged with main and
+    past staging; any other branch runs the fast tests and builds.
     It is the same as `git push shipway HEAD`. Ctrl-C only stops showing it.
 
     With --release nothing is pushed or built: that release enters the environment (again), such

@@ -33,10 +33,17 @@ async def list_releases(
         session.out.json(page)
         return
     rows = (
-        (one.version, one.state, one.commit[:10], one.schema_head, output.ago(one.created))
+        (
+            one.version,
+            one.state,
+            one.branch,
+            one.commit[:10],
+            one.schema_head,
+            output.ago(one.created),
+        )
         for one in page.items
     )
-    columns = ("version", "state", "commit", "schema", "created")
+    columns = ("version", "state", "branch", "commit", "schema", "created")
     session.out.table(columns, rows, empty="There is no release yet. Push to main makes one.")
     apps.more(session, page.next)
 
@@ -130,12 +137,16 @@ async def rollback(
 ) -> None:
     """Take an environment back to the release before.
 
-    In an instant while that one is still warm, from its artifacts later.
+    In an instant while that one is still warm, from its artifacts later. While a release is
+    entering the environment, that one is withdrawn instead, and the live one serves on.
     """
     async with session.client() as client:
         begun = await client.roll_back(session.app(app), environment, to=to, reason=reason)
         ended = await follow.deployment(session, client, begun)
-    follow.conclude_deployment(session, ended)
+    if ended.withdrawn:  # as was asked for
+        session.out.say(follow.sentence(ended), "green")
+    else:
+        follow.conclude_deployment(session, ended)
 
 
 @click.command()

@@ -60,7 +60,11 @@ async def show(session: Session, run: str, *, as_json: bool) -> None:
 @click.argument("run")
 @verb
 async def cancel(session: Session, run: str) -> None:
-    """End a run. What is live stays live."""
+    """End a run. What is live stays live.
+
+    The step that it is in ends at once, and a deployment to staging is withdrawn. A release of the
+    run that waits for approval waits no more.
+    """
     async with session.client() as client:
         ended = await client.cancel(run)
     session.out.say(ended.sentence or f"{ended.id} is {ended.state}.")

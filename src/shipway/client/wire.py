@@ -187,7 +187,7 @@ class Run(Answer):
     branch: str
     commit: str
     kind: str
-    """full on main, fast elsewhere."""
+    """full on main, hotfix on hotfix/…, fast elsewhere."""
     state: str
     """waiting, running, succeeded, failed, refused, cancelled."""
     pushed_by: str
@@ -250,6 +250,8 @@ class Deployment(Answer):
     watch: str = ""
     """Why it is watched closely; empty: it is not."""
     watched_until: Moment | None = None
+    withdrawn: str = ""
+    """Why somebody ended it before it was live."""
 
     @property
     def over(self) -> bool:

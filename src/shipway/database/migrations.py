@@ -63,7 +63,12 @@ class Migrations:
             if done and done.after == before:
                 return done
             begun = await self._records.begin(migration, before, await watch.position())
-            return await self._run(migration, begun, watch, on_line)
+            try:
+                return await self._run(migration, begun, watch, on_line)
+            except asyncio.CancelledError:
+                # A session that waits for a lock does not notice that its program is gone.
+                await watch.end_sessions()
+                raise
 
     async def _run(
         self, migration: Migration, begun: Begun, watch: watching.Watch, on_line: OnLine | None

@@ -44,6 +44,11 @@ class Release:
     branch: str = "main"
     """Whose push made it."""
 
+    @property
+    def is_hotfix(self) -> bool:
+        """Whether it came by the short way: an owner's yes, and no staging."""
+        return self.branch.startswith("hotfix/")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
@@ -142,9 +147,10 @@ def _named(live: Deployment, history: Sequence[Deployment], to: str) -> Deployme
 def may_follow(release: Release, live: Release | None, *, contains_live: bool) -> None:
     """Raise `errors.Refused` when deploying the release would silently undo the live one."""
     if live is not None and not contains_live:
+        what, undone = ("the hotfix", "fix") if live.is_hotfix else ("the commit of", "release")
         raise errors.Refused(
-            f"{release.version} lacks the commit of {live.version}, which is live:"
-            " deploying it would undo that release.",
+            f"{release.version} lacks {what} {live.version}, which is live:"
+            f" deploying it would undo that {undone}.",
             fix="Merge or rebase onto the live commit, or roll back to say that you mean it.",
         )
 

@@ -1,9 +1,11 @@
 -- add_release --
 -- Record a release. A second call for the same run changes nothing.
 insert into releases.releases
-    (id, app, number, version, commit, run, schema_head, artifacts, product, changelog, authors, state)
+    (id, app, number, version, commit, run, schema_head, artifacts, product, changelog, authors,
+     branch, state)
 values (%(id)s, %(app)s, %(number)s, %(version)s, %(commit)s, %(run)s, %(schema_head)s,
-        %(artifacts)s, %(product)s, %(changelog)s, %(authors)s, 'candidate')
+        %(artifacts)s, %(product)s, %(changelog)s, %(authors)s,
+        %(branch)s, 'candidate')
 on conflict (run) do nothing
 
 -- lock_numbers --
@@ -18,6 +20,11 @@ select coalesce(max(number), 0) + 1 as number from releases.releases where app =
 -- release_of_run --
 -- The release that a run made.
 select * from releases.releases where run = %(run)s
+
+-- release_of_commit --
+-- The newest release of a commit.
+select * from releases.releases where app = %(app)s and commit = %(commit)s
+order by number desc limit 1
 
 -- release --
 -- A release by its identifier, or by version within an app.
@@ -83,6 +90,23 @@ where d.app = %(app)s and d.environment = %(environment)s and d.state = 'live'
 select d.*, r.version from releases.deployments d join releases.releases r on r.id = d.release
 where d.state in ('warm', 'rolled_back') and d.warm_until <= %(now)s
 order by d.id
+
+-- withdraw --
+-- A deployment that is not live yet shall not become so. The first reason stays.
+update releases.deployments
+set withdrawn = case when withdrawn = '' then %(why)s else withdrawn end
+where id = %(id)s and state in ('waiting', 'running')
+
+-- withdrawn --
+-- Those of these that are withdrawn, and not at their end.
+select id from releases.deployments
+where id = any (%(ids)s::text[]) and withdrawn <> '' and state in ('waiting', 'running')
+
+-- enter --
+-- A deployment becomes the live one, unless it was withdrawn before this moment.
+update releases.deployments
+set state = 'live', sentence = %(sentence)s, ended = coalesce(ended, now()), warm_until = null
+where id = %(id)s and withdrawn = ''
 
 -- watch --
 -- A deployment that has just become live is watched closely.

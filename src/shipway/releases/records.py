@@ -31,6 +31,7 @@ class Releases:
         product: str,
         changelog: str,
         authors: Sequence[str],
+        branch: str = "main",
     ) -> Release:
         """Make the release of a run, with the app's next version."""
         async with self._db.transaction():
@@ -50,6 +51,7 @@ class Releases:
                 product=product,
                 changelog=changelog,
                 authors=db.json(list(authors)),
+                branch=branch,
             )
             made = await self._db.row(_SQL["release_of_run"], run=run)
         assert made
@@ -66,6 +68,11 @@ class Releases:
 
     async def of_run(self, run: str) -> Release | None:
         row = await self._db.row(_SQL["release_of_run"], run=run)
+        return _release(row) if row else None
+
+    async def of_commit(self, app: str, commit: str) -> Release | None:
+        """Return the newest release that was made of a commit."""
+        row = await self._db.row(_SQL["release_of_commit"], app=app, commit=commit)
         return _release(row) if row else None
 
     async def list(
@@ -238,6 +245,14 @@ class Deployments:
     async def begin(self, deployment: str, *, served_by: str, before: str | None) -> None:
         await self._db.run(_SQL["begin"], id=deployment, served_by=served_by, before=before)
 
+    async def withdraw(self, deployment: str, why: str) -> bool:
+        """Say that a deployment shall not become live. False when it has come to an end already."""
+        return await self._db.run(_SQL["withdraw"], id=deployment, why=why) > 0
+
+    async def withdrawn(self, ids: Sequence[str]) -> Sequence[str]:
+        """Return those of these ids that are withdrawn and have not come to an end yet."""
+        return [row["id"] for row in await self._db.rows(_SQL["withdrawn"], ids=list(ids))]
+
     async def reach_stage(self, deployment: str, stage: int) -> None:
         await self._db.run(_SQL["set_stage"], id=deployment, stage=stage)
 
@@ -245,7 +260,10 @@ class Deployments:
         self, deployment: Deployment, *, sentence: str, warm_until: datetime.datetime
     ) -> None:
         """Make a deployment the live one; the one before stays warm until then, and one that is
-        to be watched closely is watched for as long."""
+        to be watched closely is watched for as long.
+
+        Raises `errors.Conflict` for one that was withdrawn.
+        """
         leaving: DeploymentState = "rolled_back" if deployment.kind == "rollback" else "warm"
         async with self._db.transaction():
             await self._db.run(
@@ -264,9 +282,8 @@ class Deployments:
                 sentence=f"{deployment.version} took its place.",
             )
             await self._db.run(_SQL["come_back"], id=deployment.id, served_by=deployment.served_by)
-            await self._db.run(
-                _SQL["end_deployment"], id=deployment.id, state="live", sentence=sentence
-            )
+            if not await self._db.run(_SQL["enter"], id=deployment.id, sentence=sentence):
+                raise errors.Conflict(f"{deployment} was withdrawn.")
             if deployment.watch:
                 await self._db.run(_SQL["watch"], id=deployment.id, until=warm_until)
 

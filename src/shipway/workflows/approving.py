@@ -53,8 +53,10 @@ class Approving:
 
     async def watch(self, release: Release, environment: str) -> str:
         """Return why a release is to be watched closely once it is there, or ""."""
+        hotfix = "it is a hotfix" if release.is_hotfix else ""
         emergency = await self.emergency(release, environment)
-        return "it came in an emergency" if emergency else ""
+        alone = "it came in an emergency" if emergency else ""
+        return ", and ".join(why for why in (hotfix, alone) if why)
 
     async def _rule(self, release: Release, environment: str) -> access.Rule:
         live = await self.deployments.live(release.app, environment)
@@ -63,7 +65,8 @@ class Approving:
         own = policy_of(release, environment)
         weaker = policy.weakened(environment, own, in_force)
         return access.Rule(
-            count=max(in_force.approvals, own.approvals),
+            count=max(in_force.approvals, own.approvals, int(release.is_hotfix)),
+            by_owner=release.is_hotfix,
             approve_own=in_force.approve_own and own.approve_own,
             weaker=weaker if environment == names.PRODUCTION else (),
         )

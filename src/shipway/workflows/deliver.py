@@ -1,4 +1,7 @@
-"""From a push to *ready*: tests and builds side by side, staging, then the wait for a yes."""
+"""From a push to *ready*: tests and builds side by side, staging, then the wait for a yes.
+
+A hotfix is merged with main before it is tested, and skips staging.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,17 @@ T = TypeVar("T")
 async def deliver(run: str, do: Delivering) -> Outcome:
     """Test and build a commit; on main, release it to staging and make it ready for production."""
     try:
-        plan = await do.check_out(run)
+        work = await do.check_out(run)
         results = []
-        for layer in plan.layers:
-            results += await side_by_side(run, [do.perform(step, run) for step in layer])
-        if not plan.full:
-            return await do.succeed(run, "The fast tests passed.")
-        release = await do.release(run, results)
+        for layer in work.layers:
+            results += await side_by_side(run, [do.perform(step, work) for step in layer])
+        if not work.delivers:
+            return await do.succeed(run, "The fast tests passed, and everything is built.")
+        release = await do.release(work, results)
         if staging := await do.ask_for_staging(run, release):
             await do.confirm(run, Outcome(**await durable.child(staging)))
         ready = await do.declare_ready(run, release)
-        if promotion := await do.ask_for_promotion(run, release):
+        if promotion := await do.ask_for_promotion(release):
             await durable.follow_up(promotion)
         return await do.succeed(run, ready)
     except durable.Interrupted as error:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from shipway import appfile
 from shipway.appfile.model import Product
 from shipway.builds import planning
-from shipway.builds.model import BuildStep, Run, RunKind, State, StepResult
+from shipway.builds.model import MAIN, BuildStep, Run, RunKind, State, StepResult
 from shipway.kit import durable, errors, log
 from shipway.releases import model as releases
-from shipway.workflows import approving, hiding, names, provided, telling
+from shipway.workflows import approving, hiding, merging, names, provided, telling
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
 
@@ -24,9 +24,14 @@ CHANGELOG_COMMITS = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What a run has to do. ``full`` runs deliver."""
+    """What a run has to do: with which commit, and whether it ``delivers``.
 
-    full: bool
+    The commit of a hotfix is its merge with main.
+    """
+
+    run: str
+    commit: str
+    delivers: bool
     layers: tuple[tuple[BuildStep, ...], ...]
 
 
@@ -40,11 +45,13 @@ class Delivering:
     async def check_out(self, run: str) -> Work:
         """Put the commit's files into the run's workspace and plan the work."""
         on, started = self._on, await self._begin(run)
-        product = await self._product(started)
-        await on.builder.check_out(run, started.app, started.commit)
-        full = started.kind is RunKind.FULL
-        if full:
-            await on.apps.accept(started.app, started.commit, await self._text(started))
+        hotfix = started.kind is RunKind.HOTFIX
+        commit = await merging.merge(on, started) if hotfix else started.commit
+        text = await self._text(started.app, commit)
+        product = appfile.parse(text, where=f"{FILE} at {commit[:12]}")
+        await on.builder.check_out(run, started.app, commit)
+        if started.branch == MAIN:
+            await on.apps.accept(started.app, commit, text)
         publics = {
             environment: await on.variables.public(
                 started.app, environment, product, provided.facts(on.settings, product, environment)
@@ -53,50 +60,54 @@ class Delivering:
             if environment in names.DEPLOYED
         }
         plan = planning.plan(
-            product, full=full, publics=publics, bases=await self._bases(started.app)
+            product,
+            full=started.kind.delivers,
+            publics=publics,
+            bases=await self._bases(started.app),
         )
         await on.runs.announce(run, [step.name for step in plan.steps])
-        return Work(full=full, layers=plan.layers)
+        return Work(run=run, commit=commit, delivers=started.kind.delivers, layers=plan.layers)
 
     @durable.step
-    async def perform(self, step: BuildStep, run: str) -> StepResult:
+    async def perform(self, step: BuildStep, work: Work) -> StepResult:
         """Run one step of the plan in its sandbox, or find its result in the cache."""
-        started = await self._going_on(run)
+        started = await self._going_on(work.run)
         mask = await hiding.mask_of(self._on, started.app)
-        return await self._on.builder.perform(run, started.app, started.commit, step, mask)
+        return await self._on.builder.perform(work.run, started.app, work.commit, step, mask)
 
     @durable.step
-    async def release(self, run: str, results: Sequence[StepResult]) -> str:
+    async def release(self, work: Work, results: Sequence[StepResult]) -> str:
         """Make the release: artifacts, version and changelog. Returns its identifier."""
-        on, started = self._on, await self._going_on(run)
-        before = await self._in_use(started)
-        commits = await on.sources.commits_between(
-            started.app, before.commit if before else None, started.commit
-        )
-        wrote = await on.sources.authors(
-            started.app, before.commit if before else None, started.commit
-        )
+        on, started = self._on, await self._going_on(work.run)
+        text = await self._text(started.app, work.commit)
+        before = await self._in_use(started.app, appfile.parse(text))
+        since = before.commit if before else None
+        commits = await on.sources.commits_between(started.app, since, work.commit)
+        wrote = await on.sources.authors(started.app, since, work.commit)
         authors = await on.people.by_emails(wrote)
         made = await on.releases.add(
             app=started.app,
-            run=run,
-            commit=started.commit,
+            run=work.run,
+            commit=work.commit,
             schema_head="",
             artifacts={k: v for result in results for k, v in result.artifacts.items()},
-            product=await self._text(started),
+            product=text,
             changelog=releases.changelog([c.subject for c in commits[:CHANGELOG_COMMITS]]),
             authors=sorted({*authors, *await self._pushers(started, before)}),
+            branch=started.branch,
         )
+        if made.is_hotfix:
+            await merging.announce(on, made, since)
         return made.id
 
     @durable.step
     async def ask_for_staging(self, run: str, release: str) -> durable.Start | None:
-        """Ask for a deployment to staging, when the app has one."""
+        """Ask for a deployment to staging, when the app has one. A hotfix skips it."""
         on, started = self._on, await self._going_on(run)
-        product = await self._product(started)
-        if names.STAGING not in product.environments:
-            return None
         made = await on.releases.get(release)
+        product = appfile.parse(made.product)
+        if made.is_hotfix or names.STAGING not in product.environments:
+            return None
         asked = await on.deployments.ask(
             id=f"dep_{release.removeprefix('rel_')}_{names.STAGING}",
             release=made,
@@ -131,17 +142,18 @@ class Delivering:
         )
         await on.releases.set_state(release, "ready")
         sentence = f"{made.version} is ready for production."
+        if made.is_hotfix:
+            sentence += f" {made.branch} goes there without staging, once an owner approves it."
         await telling.tell(on, made, "release.ready", sentence, run=run)
         return sentence
 
     @durable.step
-    async def ask_for_promotion(self, run: str, release: str) -> durable.Start | None:
+    async def ask_for_promotion(self, release: str) -> durable.Start | None:
         """Let the release wait for its approvals, when the app has a production."""
-        started = await self._on.runs.get(run)
-        product = await self._product(started)
-        if names.PRODUCTION not in product.environments:
+        made = await self._on.releases.get(release)
+        if names.PRODUCTION not in appfile.parse(made.product).environments:
             return None
-        return names.promotion(started.app, release, names.PRODUCTION)
+        return names.promotion(made.app, release, names.PRODUCTION)
 
     @durable.step
     async def succeed(self, run: str, sentence: str) -> Outcome:
@@ -183,22 +195,19 @@ class Delivering:
         made = await self._on.releases.of_run(run)
         if made and state is not State.SUCCEEDED:
             await self._on.releases.set_state(made.id, "refused")
+        if started.kind is RunKind.HOTFIX and state is not State.SUCCEEDED:
+            await self._on.sources.forget(started.app, run)
         try:
             await self._on.builder.clean_up(run, started.app)
         except errors.ShipwayError as error:  # what is left is found by housekeeping
             _log.warning("run.not_cleaned_up", run=run, why=str(error))
         return Outcome(good=state is State.SUCCEEDED, sentence=sentence)
 
-    async def _text(self, run: Run) -> str:
-        text = await self._on.sources.file_at(run.app, run.commit, FILE)
+    async def _text(self, app: str, commit: str) -> str:
+        text = await self._on.sources.file_at(app, commit, FILE)
         if text is None:
-            raise errors.Invalid(
-                f"{run.commit[:12]} has no {FILE}.", fix="`shipway init` writes one."
-            )
+            raise errors.Invalid(f"{commit[:12]} has no {FILE}.", fix="`shipway init` writes one.")
         return text
-
-    async def _product(self, run: Run) -> Product:
-        return appfile.parse(await self._text(run), where=f"{FILE} at {run.commit[:12]}")
 
     async def _bases(self, app: str) -> Mapping[str, str]:
         """Return the artifacts of the release before: exports are made to differ little from it."""
@@ -206,17 +215,16 @@ class Delivering:
         return before.artifacts if before else {}
 
     async def _pushers(self, run: Run, after: releases.Release | None) -> set[str]:
-        """Who pushed to the branch since a release: main only grows, so it is all in this one."""
+        """Who pushed to main and to the branch since a release: all of it is in this one."""
         since = after.run if after else ""
-        pushed = await self._on.runs.pushers(run.app, [run.branch], since=since)
+        pushed = await self._on.runs.pushers(run.app, {MAIN, run.branch}, since=since)
         return {run.pushed_by, *pushed} - {""}
 
-    async def _in_use(self, run: Run) -> releases.Release | None:
+    async def _in_use(self, app: str, product: Product) -> releases.Release | None:
         """The release that the app's users have. What came after it is new with the next one,
         even where a release that never reached them had it: so are its authors."""
-        product = await self._product(run)
         users_at = names.PRODUCTION if names.PRODUCTION in product.environments else names.STAGING
-        live = await self._on.deployments.live(run.app, users_at)
+        live = await self._on.deployments.live(app, users_at)
         return await self._on.releases.get(live.release) if live else None
 
     async def _last_release(self, app: str) -> releases.Release | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipway.kit import errors
+from shipway.kit import durable, errors
 from shipway.workflows.deploying import Deploying
 from shipway.workflows.outcome import Outcome
 
@@ -31,7 +31,7 @@ async def withdrawn(deployment: str, why: str, do: Deploying) -> Outcome:
     while True:
         try:
             return await do.withdraw(deployment, why)
-        except errors.Unavailable:
-            continue
+        except (errors.Unavailable, durable.Interrupted):
+            continue  # who interrupts it wants just this
         except errors.ShipwayError as error:
             return await do.give_up(deployment, f"{why} Besides: {error}")

@@ -64,7 +64,7 @@ class Deploying:
     async def admit(self, deployment: str) -> Way:
         """Let the release in, or say every reason why not. What held when it was asked for may
         not hold now: it is judged again."""
-        on, entry = self._on, await entry_of(self._on, deployment)
+        on, entry = self._on, await self._going_on(deployment)
         live = await on.deployments.live(entry.app, entry.environment)
         if live and live.id != deployment:
             await self._must_contain(entry, live)
@@ -102,14 +102,14 @@ class Deploying:
     @durable.step
     async def unpack(self, way: Way) -> None:
         """Put the release's files in place, read-only."""
-        entry = await entry_of(self._on, way.deployment)
+        entry = await self._going_on(way.deployment)
         if entry.product.server:
             await self._prepare(entry)
 
     @durable.step
     async def migrate(self, way: Way) -> str:
         """Bring the schema to the release's head. Returns a sentence."""
-        on, entry = self._on, await entry_of(self._on, way.deployment)
+        on, entry = self._on, await self._going_on(way.deployment)
         tool = entry.product.database
         if tool is None:
             return "There is no database."
@@ -135,7 +135,7 @@ class Deploying:
     @durable.step
     async def start(self, way: Way) -> None:
         """Start the instances beside those that serve now."""
-        on, entry = self._on, await entry_of(self._on, way.deployment)
+        on, entry = self._on, await self._going_on(way.deployment)
         found = await starting.starts(on, entry)
         for start in found:
             await on.instances.start(start)
@@ -144,27 +144,27 @@ class Deploying:
     @durable.step
     async def wait_until_ready(self, way: Way) -> None:
         """Wait until every instance answers its health path; no traffic comes before."""
-        entry = await entry_of(self._on, way.deployment)
+        entry = await self._going_on(way.deployment)
         await starting.wait_until_ready(self._on, entry)
         await self._say(entry, "Every instance is ready.")
 
     @durable.step
     async def join_traffic(self, way: Way) -> None:
         """Make the instances known to the edge, which checks them for itself."""
-        entry = await entry_of(self._on, way.deployment)
+        entry = await self._going_on(way.deployment)
         await starting.join_traffic(self._on, entry)
 
     @durable.step
     async def publish_update(self, way: Way) -> None:
         """Put the client's update on the channel; the shares of the rollout are its shares too."""
-        entry = await entry_of(self._on, way.deployment)
+        entry = await self._going_on(way.deployment)
         if sentence := await updating.publish(self._on, entry):
             await self._say(entry, sentence)
 
     @durable.step
     async def take_back_update(self, way: Way) -> None:
         """Have devices go back with the server, which stays back even when they cannot."""
-        entry = await entry_of(self._on, way.deployment)
+        entry = await self._going_on(way.deployment)
         try:
             sentence = await updating.take_back(self._on, entry)
         except errors.ShipwayError as error:
@@ -176,7 +176,7 @@ class Deploying:
     @durable.step
     async def shift(self, stage: Stage, way: Way) -> None:
         """Give the release its share of the traffic."""
-        on, entry = self._on, await entry_of(self._on, way.deployment)
+        on, entry = self._on, await self._going_on(way.deployment)
         parts = await entering.parts_after(on, entry, stage.per_mille)
         await on.traffic.share(entry.site, parts)
         await updating.share(on, entry, stage.per_mille)
@@ -188,14 +188,14 @@ class Deploying:
     @durable.step
     async def verify(self, way: Way) -> None:
         """Ask through the edge, as a client would, whether the release answers."""
-        entry = await entry_of(self._on, way.deployment)
+        entry = await self._going_on(way.deployment)
         sentence = await proving.answers(self._on, entry)
         await self._judge(entry, "answers", sentence)
 
     @durable.step
     async def prove(self, way: Way) -> None:
         """Run the end-to-end tests against staging."""
-        entry = await entry_of(self._on, way.deployment)
+        entry = await self._going_on(way.deployment)
         if entry.environment == names.STAGING:
             sentence = await proving.end_to_end(self._on, entry)
             await self._judge(entry, "end-to-end tests passed", sentence)
@@ -203,7 +203,7 @@ class Deploying:
     @durable.step
     async def settle(self, way: Way) -> Outcome:
         """Make it the live one. The one before stays warm for a while."""
-        on, entry = self._on, await entry_of(self._on, way.deployment)
+        on, entry = self._on, await self._going_on(way.deployment)
         live = await on.deployments.live(entry.app, entry.environment)
         if live and live.id == way.deployment:
             return Outcome(good=True, sentence=live.sentence)
@@ -229,7 +229,7 @@ class Deploying:
             besides += await _attempted(take_down(on, entry.app, entry.environment, deployment))
         kept = f"keeps {live.version}" if live else "has no release"
         what = f"{entry.environment} {kept}: {entry.release.version} was not deployed."
-        sentence = f"{what} {why}{besides}"
+        sentence = f"{what} {entry.deployment.withdrawn or why}{besides}"
         await on.deployments.end(deployment, "failed", sentence)
         await self._end(entry, State.FAILED, sentence)
         await telling.tell(on, entry.deployment, "deployment.failed", sentence)
@@ -243,6 +243,13 @@ class Deploying:
         await self._on.deployments.end(deployment, "failed", sentence)
         await telling.tell(self._on, found, "deployment.failed", sentence)
         return Outcome(good=False, sentence=sentence)
+
+    async def _going_on(self, deployment: str) -> Entry:
+        """Gather what a deployment needs; raise `durable.Interrupted` once it is withdrawn."""
+        entry = await entry_of(self._on, deployment)
+        if entry.deployment.withdrawn:
+            raise durable.Interrupted(entry.deployment.withdrawn)
+        return entry
 
     async def _prepare(self, entry: Entry) -> Prepared:
         on, server = self._on, entry.product.server

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from shipway.kit import clock, durable
-from shipway.workflows import approving, names, telling
+from shipway.kit import clock, durable, errors
+from shipway.releases.model import Release
+from shipway.workflows import approving, merging, names, telling
 from shipway.workflows.approving import Approving
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
@@ -52,6 +53,8 @@ class Promoting:
     @durable.step
     async def count_approvals(self, promotion: Promotion) -> Count:
         release = await self._on.releases.get(promotion.release)
+        if release.state == "refused":
+            raise errors.Refused(await self._why_refused(release))
         decision = await self._approving.decide(release, promotion.environment)
         await self._on.releases.judge(
             release.id,
@@ -66,6 +69,10 @@ class Promoting:
             sentence=decision.sentence,
             patience=_patience(decision.due),
         )
+
+    async def _why_refused(self, release: Release) -> str:
+        told = await self._on.releases.events(release.id)
+        return told[-1].sentence if told else f"{release.version} was refused."
 
     @durable.step
     async def has_expired(self, promotion: Promotion) -> bool:
@@ -82,6 +89,22 @@ class Promoting:
         await self._on.releases.set_state(release.id, "refused")
         await telling.tell(self._on, release, "promotion.expired", sentence)
         return Outcome(good=False, sentence=sentence)
+
+    @durable.step
+    async def merge(self, promotion: Promotion) -> bool:
+        """Bring a hotfix to main; any other release is there. False when main has moved."""
+        release = await self._on.releases.get(promotion.release)
+        if release.state == "refused":
+            raise errors.Refused(await self._why_refused(release))
+        return not release.is_hotfix or await merging.bring_home(self._on, release)
+
+    @durable.step
+    async def start_over(self, promotion: Promotion) -> durable.Start:
+        """Give up the release, and ask for the run that merges its branch anew."""
+        release = await self._on.releases.get(promotion.release)
+        await self._on.releases.set_state(release.id, "refused")
+        await self._on.sources.forget(release.app, release.run)
+        return names.delivery((await self._on.runs.repeat(release.run)).id)
 
     @durable.step
     async def tag(self, promotion: Promotion) -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
 from shipway.builds import planning
+from shipway.builds.model import BuildStep
 from shipway.kit import errors, http
+from shipway.kit.mask import Mask
 from shipway.workflows import hiding, provided
 from shipway.workflows.entering import Entry
 from shipway.workflows.platform import Platform
@@ -47,12 +52,33 @@ async def end_to_end(on: Platform, entry: Entry) -> str:
         env=_addresses(on, entry),
         files={CA_FILE: on.traffic.ca_file.read_text()},
     )
-    await on.runs.announce(entry.release.run, [step.name for step in steps])
+    run, commit = entry.release.run, entry.release.commit
+    await on.runs.announce(run, [step.name for step in steps])
     mask = await hiding.mask_of(on, entry.app)
-    for step in steps:
-        await on.builder.perform(entry.release.run, entry.app, entry.release.commit, step, mask)
+    async with _workspace(on, entry, steps, mask):
+        for step in steps:
+            await on.builder.perform(run, entry.app, commit, step, mask)
     names = ", ".join(test.name for test in entry.product.tests.e2e)
     return f"The end-to-end tests passed against {entry.environment}: {names}."
+
+
+@contextlib.asynccontextmanager
+async def _workspace(
+    on: Platform, entry: Entry, steps: Sequence[BuildStep], mask: Mask
+) -> AsyncIterator[None]:
+    """Have what the steps stand on: a run that is over, such as that of a release which is deployed
+    again, has cleaned up behind itself."""
+    run, app, commit = entry.release.run, entry.app, entry.release.commit
+    if not (await on.runs.get(run)).state.is_final:
+        yield
+        return
+    try:
+        await on.builder.check_out(run, app, commit)
+        for step in planning.beneath(entry.product, steps):
+            await on.builder.perform(run, app, commit, step, mask)
+        yield
+    finally:
+        await on.builder.clean_up(run, app)
 
 
 def _addresses(on: Platform, entry: Entry) -> dict[str, str]:

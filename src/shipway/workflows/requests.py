@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shipway import appfile
@@ -10,7 +10,8 @@ from shipway.access.approvals import Approvals
 from shipway.access.audit import Audit
 from shipway.access.model import Action, Caller
 from shipway.access.people import People
-from shipway.builds.model import MAIN, Push, Run, RunKind, State
+from shipway.builds import model as builds
+from shipway.builds.model import Push, Run, State
 from shipway.builds.records import Pushes, Runs
 from shipway.builds.sources import Sources
 from shipway.environments.apps import Apps
@@ -52,15 +53,22 @@ class Requests:
 
         The refs are the truth: whether or not the client that pushed is still there.
         """
-        new = await self._pushes.arrived(app, await self._sources.refs(app), by=by)
-        runs = [await self._run_of(push) for push in new if push.commit]
+        new = await self._pushes.arrived(app, lambda: self._sources.refs(app), by=by)
+        runs = [await self._run_of(push) for push in new if await self._needs_run(push)]
         for run in await self._waiting(app, runs):
             await self._supersede(run)
             await self._remote.start(names.delivery(run.id))
         return runs
 
+    async def _needs_run(self, push: Push) -> bool:
+        """Whether a push has something to deliver: main may have been moved on to a hotfix."""
+        if push.branch != builds.MAIN or not push.commit:
+            return bool(push.commit)
+        release = await self._releases.of_commit(push.app, push.commit)
+        return release is None or not release.is_hotfix
+
     async def _run_of(self, push: Push) -> Run:
-        kind = RunKind.FULL if push.branch == MAIN else RunKind.FAST
+        kind = builds.kind_of(push.branch)
         # Whoever reports the refs may report somebody else's push too: that one is its author.
         by = await self._audit.pusher(push.app, push.branch, push.commit) or push.by
         return await self._runs.create(
@@ -111,33 +119,99 @@ class Requests:
                 return None
         return None if is_over else names.ending(abandoned, queue=queue.name, lane=lane)
 
-    async def cancelled(self, runs: Iterable[str]) -> Sequence[str]:
-        """Return those of these ids that are runs which somebody cancelled."""
-        return await self._runs.cancelled(runs)
+    async def cancelled(self, ids: Sequence[str]) -> Sequence[str]:
+        """Return those of these ids that are runs which somebody cancelled, or deployments which
+        somebody withdrew."""
+        return [*await self._runs.cancelled(ids), *await self._deployments.withdrawn(ids)]
 
     async def _supersede(self, newer: Run) -> None:
-        """End the older runs of the branch that have not come as far as a release."""
+        """End the older runs of the branch that have not come as far as staging. Those of a
+        hotfix never do: they are older until they are approved."""
+        sentence = f"Superseded by {newer.id}: {newer.branch} is at {newer.commit[:12]}."
         for run in await self._runs.list(newer.app, limit=50):
-            older = run.branch == newer.branch and run.push < newer.push
-            if older and not run.state.is_final and not await self._releases.of_run(run.id):
-                sentence = f"Superseded by {newer.id}: {newer.branch} is at {newer.commit[:12]}."
+            if run.branch != newer.branch or run.push >= newer.push:
+                continue
+            release = await self._releases.of_run(run.id)
+            if release is None and not run.state.is_final:
                 await self._interrupt(run.id, sentence)
+            elif release and release.is_hotfix and await self._waits(release):
+                await self._interrupt(run.id, sentence)
+                await self._give_up(release, sentence)
+                await self._wake(release)
+
+    async def _waits(self, release: Release) -> bool:
+        """Whether a release has not come as far as a deployment to production."""
+        deployed = await self._deployments.list(
+            release.app, names.PRODUCTION, release=release.id, limit=1
+        )
+        return release.state != "refused" and not deployed
 
     async def _interrupt(self, run: str, sentence: str) -> bool:
         """Cancel a run and end the step that it is in. False when it has ended already."""
         if not await self._runs.set_state(run, State.CANCELLED, sentence):
             return False
-        await self._db.rows("select pg_notify(%(channel)s, %(run)s)", channel=INTERRUPT, run=run)
+        await self._notify(run)
         return True
 
     async def cancel(self, run: str, caller: Caller) -> str:
-        """Cancel a run: the step that it is in ends at once. Returns a sentence."""
+        """Cancel a run: the step that it is in ends at once, a deployment to staging is withdrawn,
+        and a release that waits for approval waits no more. Returns a sentence."""
         caller.must(Action.CANCEL_RUN)
         sentence = f"Cancelled by {caller.person}."
-        if not await self._interrupt(run, sentence):
-            found = await self._runs.get(run)
-            raise errors.Conflict(f"{run} has ended already: {found.sentence}")
-        return sentence
+        interrupted = await self._interrupt(run, sentence)
+        release = await self._releases.of_run(run)
+        if interrupted:
+            if release:
+                await self._give_up(release, sentence)
+            return sentence
+        if release and release.state == "ready" and await self._waits(release):
+            await self._give_up(release, sentence)
+            await self._wake(release)
+            return f"{release.version} waits for approval no more. {sentence}"
+        found = await self._runs.get(run)
+        raise errors.Conflict(
+            f"{run} has ended already: {found.sentence}",
+            fix="`shipway rollback` takes back what has entered an environment or is entering it.",
+        )
+
+    async def _give_up(self, release: Release, why: str) -> None:
+        """Let a release go no further: what it waits for or is entering ends."""
+        sentence = f"{release.version} goes no further. {why}"
+        await self._releases.set_state(release.id, "refused")
+        key = f"{release.id}:given_up"
+        await self._releases.tell(
+            key, app=release.app, subject=release.id, sentence=sentence, evidence={}
+        )
+        for deployment in await self._under_way(release.app, release=release.id):
+            await self._withdraw(deployment, why)
+        if release.is_hotfix:
+            await self._sources.forget(release.app, release.run)
+
+    async def _wake(self, release: Release) -> None:
+        """Have the promotion of a release that was given up look at it, and end."""
+        if names.PRODUCTION in appfile.parse(release.product).environments:
+            waits = names.promotion(release.app, release.id, names.PRODUCTION)
+            await self._remote.start(waits)
+            await self._remote.send(waits.id, "approval", {}, key=f"{waits.id}:given_up")
+
+    async def _under_way(
+        self, app: str, environment: str = "", *, release: str = ""
+    ) -> list[Deployment]:
+        """Return the deployments that are not live yet, the newest first."""
+        found = await self._deployments.list(
+            app, environment, release=release, states=("waiting", "running")
+        )
+        return [one for one in found if one.kind == "deploy"]
+
+    async def _withdraw(self, deployment: Deployment, why: str) -> bool:
+        """End a deployment and the step that it is in. False when it has ended already."""
+        if not await self._deployments.withdraw(deployment.id, why):
+            return False
+        await self._notify(deployment.id)
+        return True
+
+    async def _notify(self, workflow: str) -> None:
+        await self._db.rows("select pg_notify(%(channel)s, %(id)s)", channel=INTERRUPT, id=workflow)
 
     async def end_runs(self, app: str, sentence: str) -> None:
         """Cancel whatever an app still runs, because it goes."""
@@ -220,9 +294,19 @@ class Requests:
     async def roll_back(
         self, app: str, environment: str, to: str, caller: Caller, reason: str
     ) -> Deployment:
-        """Take back the live release: to the one before, or to a version that was live."""
+        """Take back the live release: to the one before, or to a version that was live.
+
+        What is entering the environment just now is withdrawn. That is all, unless ``to`` names
+        something else than the live release, which then serves on: the deployment that is
+        returned is the withdrawn one.
+        """
         caller.must(Action.DEPLOY, environment)
+        why = f"{caller.person} took it back{f': {reason.strip()}' if reason.strip() else ''}."
+        under_way = await self._under_way(app, environment)
+        withdrawn = [one for one in under_way if await self._withdraw(one, why)]
         live = await self._deployments.live(app, environment)
+        if withdrawn and to in {"", *({live.version, live.release} if live else ())}:
+            return await self._deployments.get(withdrawn[0].id)
         history = await self._deployments.list(
             app, environment, states=releases.EVER_LIVE, limit=500
         )

@@ -99,7 +99,7 @@ class Site:
 
     async def begin(self, app: str, commit: str, *, push: int = 1, branch: str = "main") -> str:
         """Record a run and check its commit out."""
-        kind = model.RunKind.FULL if branch == "main" else model.RunKind.FAST
+        kind = model.kind_of(branch)
         run = await self.runs.create(app, branch, commit, push=push, kind=kind, by="ada")
         await self.runs.set_state(run.id, model.State.RUNNING)
         await self.builder.check_out(run.id, app, commit)

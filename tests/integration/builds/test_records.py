@@ -10,7 +10,7 @@ import pytest
 
 from shipway.builds import kept
 from shipway.builds.model import RunKind, State
-from shipway.builds.records import CHANNEL, Pushes, Runs
+from shipway.builds.records import CHANNEL, Look, Pushes, Runs
 from shipway.kit import db, errors
 
 pytestmark = pytest.mark.anyio
@@ -18,14 +18,21 @@ pytestmark = pytest.mark.anyio
 A, B = "a" * 40, "b" * 40
 
 
+def refs(now: dict[str, str]) -> Look:
+    async def look() -> dict[str, str]:
+        return now
+
+    return look
+
+
 async def test_a_push_is_what_has_changed_since_the_last_one(database: db.Database) -> None:
     pushes = Pushes(database)
-    (first,) = await pushes.arrived("notes", {"main": A}, by="ada")
+    (first,) = await pushes.arrived("notes", refs({"main": A}), by="ada")
     assert (first.number, first.branch, first.before, first.commit) == (1, "main", "", A)
-    assert await pushes.arrived("notes", {"main": A}, by="ada") == ()
-    both = await pushes.arrived("notes", {"main": B, "x": A}, by="ben")
+    assert await pushes.arrived("notes", refs({"main": A}), by="ada") == ()
+    both = await pushes.arrived("notes", refs({"main": B, "x": A}), by="ben")
     assert [(p.number, p.branch, p.before) for p in both] == [(2, "main", A), (3, "x", "")]
-    (gone,) = await pushes.arrived("notes", {"main": B}, by="ben")
+    (gone,) = await pushes.arrived("notes", refs({"main": B}), by="ben")
     assert (gone.branch, gone.before, gone.commit) == ("x", A, "")
     assert await pushes.get("notes", 1) == first
 
@@ -33,9 +40,35 @@ async def test_a_push_is_what_has_changed_since_the_last_one(database: db.Databa
 async def test_a_push_reported_twice_at_once_is_recorded_once(database: db.Database) -> None:
     pushes = Pushes(database)
     found = await asyncio.gather(
-        *(pushes.arrived("notes", {"main": A}, by="ada") for _ in range(5))
+        *(pushes.arrived("notes", refs({"main": A}), by="ada") for _ in range(5))
     )
     assert sum(map(len, found)) == 1
+
+
+async def test_refs_are_read_when_it_is_ones_turn(database: db.Database) -> None:
+    """Refs that were read earlier, and recorded later, would take a newer push back."""
+    pushes, looked = Pushes(database), list[str]()
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> dict[str, str]:
+        looked.append("first")
+        begun.set()
+        await go.wait()
+        return {"main": A}
+
+    async def quickly() -> dict[str, str]:
+        looked.append("second")
+        return {"main": B}
+
+    first = asyncio.create_task(pushes.arrived("notes", slowly, by="ada"))
+    await begun.wait()
+    second = asyncio.create_task(pushes.arrived("notes", quickly, by="ben"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert looked == ["first"]
+    go.set()
+    found = [push for pushed in await asyncio.gather(first, second) for push in pushed]
+    assert [(push.before, push.commit) for push in found] == [("", A), (A, B)]
 
 
 async def run(runs: Runs, push: int = 1) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import tarfile
 
@@ -85,6 +86,7 @@ async def test_which_commits_came_since(sources: Sources, checkout: Checkout) ->
 
 
 async def test_everybody_who_wrote_a_long_history_is_an_author(sources: Sources) -> None:
+    await sources.create("notes")
     writers = ("first", *("second" for _ in range(600)))
     imported = "".join(
         f"commit refs/heads/main\ncommitter {who} <{who}@Example.org> 1700000000 +0000\ndata 0\n"
@@ -152,6 +154,58 @@ async def test_an_archive_is_what_was_committed_to_the_letter(
         version = archive.extractfile("version")
         assert version
         assert version.read() == b"$Format:%H$"
+
+
+ADA = ("Ada", "ada@example.com")
+NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
+
+
+async def merged(sources: Sources, into: str, commit: str) -> str:
+    return await sources.merge(
+        "notes", into, commit, author=ADA, at=NOON, message="Merge hotfix/x", keep="run_1"
+    )
+
+
+async def test_a_merge_moves_no_branch_until_it_is_brought_there(
+    sources: Sources, checkout: Checkout
+) -> None:
+    base = await checkout.commit("base", {"a": "1"})
+    await checkout.git("checkout", "-q", "-b", "hotfix/x")
+    fix = await checkout.commit("fix", {"b": "1"})
+    await checkout.git("checkout", "-q", "main")
+    main = await checkout.commit("more", {"c": "1"})
+
+    made = await merged(sources, main, fix)
+
+    assert await merged(sources, main, fix) == made
+    assert (await sources.refs("notes"))["main"] == main
+    assert await sources.parent("notes", made) == main
+    assert await sources.inputs("notes", made, ["*"]) == {
+        **await sources.inputs("notes", main, ["*"]),
+        **await sources.inputs("notes", fix, ["b"]),
+    }
+    (newest, *_) = await sources.commits_between("notes", main, made)
+    assert (newest.author, newest.email, newest.subject) == (*ADA, "Merge hotfix/x")
+    assert not await sources.advance("notes", "main", made, since=base)
+    for _ in range(2):
+        assert await sources.advance("notes", "main", made, since=main)
+    for _ in range(2):
+        await sources.forget("notes", "run_1")
+    assert (await sources.refs("notes"))["main"] == made
+
+
+async def test_a_conflict_names_the_files_and_changes_nothing(
+    sources: Sources, checkout: Checkout
+) -> None:
+    await checkout.commit("base", {"a": "1", "b": "1"})
+    await checkout.git("checkout", "-q", "-b", "hotfix/x")
+    fix = await checkout.commit("fix", {"a": "2", "b": "2"})
+    await checkout.git("checkout", "-q", "main")
+    main = await checkout.commit("more", {"a": "3", "b": "3"})
+
+    with pytest.raises(errors.Refused, match="Both have changed a, b"):
+        await merged(sources, main, fix)
+    assert await sources.refs("notes") == {"main": main, "hotfix/x": fix}
 
 
 async def test_a_tag_is_made_once_and_stays(sources: Sources, checkout: Checkout) -> None:

@@ -257,14 +257,53 @@ async def test_a_step_without_what_it_needs_does_not_start(bench: Bench) -> None
         await bench.perform(step("", needs=("install it",)))
 
 
-async def test_a_branch_does_not_answer_for_main(site: Site, commit: str) -> None:
+async def test_a_step_of_a_run_that_was_cleaned_up_runs_once_that_is_laid_out_again(
+    bench: Bench,
+) -> None:
+    install = BuildStep(
+        name="install it", kind=StepKind.INSTALL, argv=("mkdir", "deps"), inputs=("api",)
+    )
+    await bench.perform(install)
+    await bench.site.builder.clean_up(bench.run, "app")
+    late = step("import os; assert os.listdir('deps') == []", needs=("install it",))
+
+    await bench.site.builder.check_out(bench.run, "app", bench.commit)
+    assert (await bench.perform(install)).cached
+    await bench.perform(late)
+
+
+async def test_a_branch_answers_for_main_where_it_fetched_nothing(site: Site, commit: str) -> None:
     branch = await site.begin("app", commit, push=7, branch="feature")
     wanted = step("print('tested')")
     await site.builder.perform(branch, "app", commit, wanted, Mask())
-    again = await site.begin("app", commit, push=8, branch="feature")
-    assert (await site.builder.perform(again, "app", commit, wanted, Mask())).cached
-    main = await site.begin("app", commit, push=9)
-    assert not (await site.builder.perform(main, "app", commit, wanted, Mask())).cached
+    main = await site.begin("app", commit, push=8)
+    assert (await site.builder.perform(main, "app", commit, wanted, Mask())).cached
+
+
+async def test_what_a_branch_has_fetched_answers_for_branches_alone(
+    site: Site, commit: str
+) -> None:
+    install = BuildStep(
+        name="install it", kind=StepKind.INSTALL, argv=("mkdir", "deps"), inputs=("api",)
+    )
+    test = step("print('tested')", needs=("install it",))
+    numbers = itertools.count(7)
+
+    async def cached(branch: str) -> list[bool]:
+        run = await site.begin("app", commit, push=next(numbers), branch=branch)
+        return [
+            (await site.builder.perform(run, "app", commit, wanted, Mask())).cached
+            for wanted in (install, test)
+        ]
+
+    assert await cached("feature") == [False, False]
+    assert await cached("another") == [True, True]
+    # A hotfix goes to production: it fetches for itself, and so does main.
+    assert await cached("hotfix/one") == [False, False]
+    assert await cached("hotfix/two") == [False, False]
+    assert await cached("main") == [False, False]
+    assert await cached("hotfix/two") == [True, True]
+    assert await cached("feature") == [True, True]
 
 
 async def test_a_cancelled_step_ends_with_its_children(bench: Bench) -> None:

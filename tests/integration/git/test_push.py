@@ -13,7 +13,7 @@ from tests.fakes.platform import Live
 from shipway.access.model import Role
 from shipway.api import git, pushes
 from shipway.builds.model import Run, State
-from shipway.kit import command
+from shipway.kit import clock, command
 from shipway.kit.mask import Mask
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +51,21 @@ async def test_a_push_starts_a_run_and_shows_how_it_goes(live: Live, checkout: C
     assert "remote: test failed: `npm test` exited with status 1." in seen
     assert (run.branch, run.pushed_by) == ("main", "ana")
     assert [start.id for start in live.remote.started] == [run.id]
+
+
+async def test_what_is_kept_of_a_hotfix_is_seen_by_nobody(live: Live, checkout: Checkout) -> None:
+    await asyncio.gather(checkout.push(), end_the_run(live))
+    sources = live.platform.sources
+    main = (await sources.refs("tiny"))["main"]
+    ana = ("Ana", "ana@example.org")
+    await sources.merge(
+        "tiny", main, main, author=ana, at=clock.now(), message="Merge", keep="run_1"
+    )
+
+    listed = (await checkout.git("ls-remote")).output
+    assert "refs/heads/main" in listed
+    assert "run_1" not in listed
+    assert (await checkout.push("origin", "HEAD:refs/shipway/run_1", check=False))[0] != 0
 
 
 async def test_a_push_is_on_the_trail(live: Live, checkout: Checkout) -> None:

@@ -14,7 +14,7 @@ from shipway.health.outbox import Outbox
 from shipway.kit import clock, db
 from shipway.releases.records import Deployments, Releases
 from shipway.workflows import ending, names
-from shipway.workflows.delivering import Delivering
+from shipway.workflows.delivering import Delivering, Work
 from shipway.workflows.platform import Platform
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +76,8 @@ async def release_of(platform: Platform, number: int) -> str:
     run = await platform.runs.create(
         "tiny", "main", commit(number), push=number, kind=RunKind.FULL, by=f"pusher{number}"
     )
-    return await Delivering(platform).release(run.id, ())
+    work = Work(run=run.id, commit=commit(number), delivers=True, layers=())
+    return await Delivering(platform).release(work, ())
 
 
 async def test_authors_of_a_release_that_reached_nobody_are_authors_of_the_next(

@@ -16,7 +16,7 @@ from shipway.builds.sources import Sources
 from shipway.environments.apps import Apps
 from shipway.health.channels import Channels, Seal
 from shipway.health.outbox import Outbox
-from shipway.kit import db, durable, errors
+from shipway.kit import clock, db, durable, errors
 from shipway.releases.model import Release
 from shipway.releases.records import Deployments, Releases
 from shipway.workflows import names
@@ -58,6 +58,8 @@ class Branches:
 
     async def refs(self, app: str) -> Mapping[str, str]:
         return self.refs_now
+
+    async def forget(self, app: str, keep: str) -> None: ...
 
 
 @pytest.fixture
@@ -189,6 +191,53 @@ async def test_only_a_ready_release_is_approved(requests: Requests, database: db
         await requests.approve(made.id, "production", approver, "")
 
 
+async def test_a_newer_hotfix_supersedes_one_that_waits_for_approval(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    branches.refs_now = {"hotfix/login": commit(1)}
+    (older,) = await requests.pushes_arrived("tiny", "dev")
+    made = await Releases(database).add(**release_of(older.id), branch="hotfix/login")
+    await Releases(database).set_state(made.id, "ready")
+    await Runs(database).set_state(older.id, State.SUCCEEDED, "v1 is ready.")
+    branches.refs_now = {"hotfix/login": commit(2)}
+
+    (newer,) = await requests.pushes_arrived("tiny", "dev")
+
+    assert (older.kind.value, newer.kind.value) == ("hotfix", "hotfix")
+    assert (await Releases(database).get(made.id)).state == "refused"
+    (told,) = await Releases(database).events(made.id)
+    assert told.sentence == (
+        f"v1 goes no further. Superseded by {newer.id}: hotfix/login is at {commit(2)[:12]}."
+    )
+
+
+async def test_main_that_was_moved_on_to_a_hotfix_needs_no_run(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    await Releases(database).add(**release_of("run_1"), branch="hotfix/login")
+    branches.refs_now = {"main": commit(1)}
+
+    assert await requests.pushes_arrived("tiny", "dev") == []
+    branches.refs_now = {"main": commit(2)}
+    (run,) = await requests.pushes_arrived("tiny", "dev")
+    assert run.kind.value == "full"
+
+
+async def test_a_run_is_repeated_once(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    branches.refs_now = {"hotfix/login": commit(1)}
+    (run,) = await requests.pushes_arrived("tiny", "dev")
+    await Runs(database).set_state(run.id, State.SUCCEEDED, "v1 is ready.")
+
+    again = await Runs(database).repeat(run.id)
+
+    assert again.id != run.id
+    assert (again.branch, again.commit, again.kind) == (run.branch, run.commit, run.kind)
+    assert (await Runs(database).repeat(run.id)).id == again.id
+    assert await requests.pushes_arrived("tiny", "dev") == []
+
+
 OLGA = Caller(person="olga", role=Role.OWNER, token_id="tok_4")
 ADA = Caller(person="ada", role=Role.APPROVER, token_id="tok_3")
 
@@ -240,6 +289,105 @@ async def test_a_yes_after_a_failed_deployment_says_how_to_repeat_it(
         "Its deployment has failed, and a yes does not repeat it: `shipway deploy --release v1"
         " --environment production` does. It never became ready."
     )
+
+
+async def deployed(database: db.Database, run: str, name: str) -> Release:
+    """A release of a run, which is live in production."""
+    made = await Releases(database).add(**release_of(run))
+    await Releases(database).set_state(made.id, "ready")
+    deployments = Deployments(database)
+    asked = await deployments.ask(
+        id=name, release=made, environment="production", kind="deploy", by="ada", reason=""
+    )
+    live = await deployments.live("tiny", "production")
+    await deployments.begin(asked.id, served_by=asked.id, before=live.id if live else None)
+    await deployments.become_live(
+        await deployments.get(asked.id), sentence="", warm_until=clock.now()
+    )
+    return await Releases(database).get(made.id)
+
+
+async def test_a_rollback_withdraws_what_is_entering(
+    requests: Requests, database: db.Database, remote: Remote
+) -> None:
+    await deployed(database, "run_1", "dep_1")
+    await deployed(database, "run_2", "dep_2")
+    new = await Releases(database).add(**release_of("run_3"))
+    await Releases(database).set_state(new.id, "ready")
+    entering = await requests.deploy("tiny", "production", new.id, ADA, "")
+    remote.started.clear()
+
+    taken = await requests.roll_back("tiny", "production", "", ADA, "errors")
+
+    assert (taken.id, taken.withdrawn) == (entering.id, "ada took it back: errors.")
+    assert remote.started == []  # v2 is live, and stays so
+    assert await requests.cancelled([entering.id, "dep_2"]) == [entering.id]
+    with pytest.raises(errors.Conflict, match="v3 in production was withdrawn"):
+        await Deployments(database).become_live(taken, sentence="", warm_until=clock.now())
+    live = await Deployments(database).live("tiny", "production")
+    assert live
+    assert live.id == "dep_2"
+
+
+async def test_a_rollback_to_an_older_one_goes_there_after_withdrawing(
+    requests: Requests, database: db.Database, remote: Remote
+) -> None:
+    first = await deployed(database, "run_1", "dep_1")
+    await deployed(database, "run_2", "dep_2")
+    new = await Releases(database).add(**release_of("run_3"))
+    await Releases(database).set_state(new.id, "ready")
+    entering = await requests.deploy("tiny", "production", new.id, ADA, "")
+
+    asked = await requests.roll_back("tiny", "production", "v1", ADA, "")
+
+    assert (asked.kind, asked.release) == ("rollback", first.id)
+    assert (await Deployments(database).get(entering.id)).withdrawn == "ada took it back."
+
+
+async def test_what_went_live_in_the_meantime_is_taken_back(
+    requests: Requests, database: db.Database
+) -> None:
+    first = await deployed(database, "run_1", "dep_1")
+    await deployed(database, "run_2", "dep_2")
+    assert not await Deployments(database).withdraw("dep_2", "too late")
+
+    asked = await requests.roll_back("tiny", "production", "", ADA, "")
+
+    assert (asked.kind, asked.release) == ("rollback", first.id)
+
+
+async def test_a_cancelled_run_takes_its_release_and_deployment_along(
+    requests: Requests, branches: Branches, database: db.Database
+) -> None:
+    branches.refs_now = {"main": commit(1)}
+    (run,) = await requests.pushes_arrived("tiny", "dev")
+    made = await Releases(database).add(**release_of(run.id))
+    staging = await Deployments(database).ask(
+        id="dep_1", release=made, environment="staging", kind="deploy", by="dev", reason=""
+    )
+
+    await requests.cancel(run.id, DEV)
+
+    assert (await Releases(database).get(made.id)).state == "refused"
+    assert (await Deployments(database).get(staging.id)).withdrawn == "Cancelled by dev."
+
+
+async def test_a_release_that_waits_for_approval_is_cancelled_by_its_run(
+    requests: Requests, branches: Branches, database: db.Database, remote: Remote
+) -> None:
+    branches.refs_now = {"main": commit(1)}
+    (run,) = await requests.pushes_arrived("tiny", "dev")
+    made = await Releases(database).add(**release_of(run.id))
+    await Releases(database).set_state(made.id, "ready")
+    await Runs(database).set_state(run.id, State.SUCCEEDED, "v1 is ready for production.")
+
+    said = await requests.cancel(run.id, DEV)
+
+    assert said == "v1 waits for approval no more. Cancelled by dev."
+    assert (await Releases(database).get(made.id)).state == "refused"
+    assert remote.started[-1].id == f"promote:{made.id}:production"
+    with pytest.raises(errors.Conflict, match="has ended already: v1 is ready"):
+        await requests.cancel(run.id, DEV)
 
 
 @pytest.mark.parametrize("environment", ["staging", "development"])

@@ -56,12 +56,10 @@ def test_a_full_run_fetches_then_tests_and_builds_then_exports() -> None:
     ]
 
 
-def test_a_fast_run_runs_the_fast_tests_alone() -> None:
-    layers = planning.plan(product(), full=False, publics=TWO).layers
-    assert [[step.name for step in layer] for layer in layers] == [
-        ["install api", "install client"],
-        ["test api"],
-    ]
+def test_a_fast_run_leaves_out_the_slow_tests_and_builds_the_same() -> None:
+    full = planning.plan(product(), full=True, publics=TWO).steps
+    fast = planning.plan(product(), full=False, publics=TWO).steps
+    assert [step for step in full if step.name != "full test api"] == list(fast)
 
 
 def test_only_steps_that_fetch_have_network() -> None:
@@ -121,15 +119,26 @@ def test_installs_of_one_folder_come_one_after_another() -> None:
     assert [[step.name for step in layer] for layer in plan.layers] == [
         ["install packages"],
         ["install browsers"],
-        ["test api"],
+        ["test api", "migrations"],
     ]
     assert plan.layers[1][0].needs == ("install packages",)
+
+
+def test_steps_stand_on_installs_that_stand_on_others() -> None:
+    installs = (
+        Install(name="packages", folder=".", run=("npm", "ci")),
+        Install(name="browsers", folder=".", run=("npx", "playwright", "install")),
+    )
+    app = product(install=installs)
+    needed = planning.beneath(app, planning.end_to_end(app, env={}))
+    assert [step.name for step in needed] == ["install packages", "install browsers"]
+    assert planning.beneath(app, ()) == ()
 
 
 def test_an_app_of_a_server_alone_has_few_steps() -> None:
     alone = Product(name="tiny", server=Server(kind="node", entry="main.ts"))
     assert [step.name for step in planning.plan(alone, full=True).steps] == ["server"]
-    assert planning.plan(alone, full=False).steps == ()
+    assert [step.name for step in planning.plan(alone, full=False).steps] == ["server"]
 
 
 def test_end_to_end_tests_are_told_where_the_release_is_and_never_cached() -> None:

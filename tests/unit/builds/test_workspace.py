@@ -26,7 +26,7 @@ INSTALLED = kept.Result(
 
 
 def place(step: BuildStep = STEP, **changes: Any) -> Workspace:
-    whole: dict[str, Any] = {"run": "run_1", "step": step, "trusted": True}
+    whole: dict[str, Any] = {"run": "run_1", "step": step, "caches": "main"}
     return Workspace(**(whole | changes))
 
 
@@ -79,8 +79,9 @@ def test_a_test_has_no_network_and_no_caches() -> None:
 def test_branches_have_caches_of_their_own() -> None:
     install = BuildStep(name="install api", kind=StepKind.INSTALL, network=True)
     assert "caches/main/packages" in sandbox(install).writable
-    assert "caches/branches/packages" in sandbox(install, trusted=False).writable
-    assert "caches/main/packages" not in sandbox(install, trusted=False).writable
+    assert "caches/branches/packages" in sandbox(install, caches="branches").writable
+    assert "caches/main/packages" not in sandbox(install, caches="branches").writable
+    assert not [path for path in sandbox(install, caches="").writable if "caches" in path]
 
 
 def test_an_export_has_a_metro_cache_for_its_public_variables() -> None:

@@ -155,6 +155,16 @@ def test_a_release_is_deployed_again_without_a_checkout(terminal: Terminal, api:
     assert (found.exit_code, found.out.splitlines()[0]) == (0, "Begun.")
 
 
+def test_a_rollback_that_withdraws_what_is_entering_is_good_news(
+    terminal: Terminal, api: Api
+) -> None:
+    said = "production keeps v1: v2 was not deployed. ada took it back."
+    gone = a_deployment(version="v2", state="failed", sentence=said, withdrawn="ada took it back.")
+    api.on("POST /v1/apps/aios/environments/production/rollback", gone)
+    found = terminal.type("rollback", "production")
+    assert (found.exit_code, found.out) == (0, f"{said}\n")
+
+
 def test_a_failed_rollback_leaves_with_its_exit_code(terminal: Terminal, api: Api) -> None:
     reply = a_deployment(state="failed", sentence="v1 never became ready.")
     api.on("POST /v1/apps/aios/environments/production/rollback", reply)

@@ -96,6 +96,15 @@ async def test_a_deployment_is_withdrawn_however_long_the_edge_does_not_answer()
     assert do.taken == ["admit", "withdraw", "withdraw"]
 
 
+async def test_a_deployment_is_withdrawn_although_somebody_interrupts_that() -> None:
+    withdrawn = Outcome(good=False, sentence="production keeps v1.")
+    answers = [durable.Interrupted("ada took it back."), withdrawn]
+    do = Steps(admit=errors.Failed("It broke."), withdraw=answers)
+
+    assert await deploy("dep_1", cast("Deploying", do)) == withdrawn
+    assert do.taken == ["admit", "withdraw", "withdraw"]
+
+
 async def test_a_deployment_that_cannot_be_taken_back_still_has_an_end() -> None:
     ended = Outcome(good=False, sentence="v2 was neither deployed nor taken back.")
     do = Steps(admit=errors.Refused("No."), withdraw=errors.Invalid("Unreadable."), give_up=ended)
@@ -139,7 +148,14 @@ def step(name: str) -> BuildStep:
 
 
 async def test_a_branch_gets_its_fast_tests_and_no_release() -> None:
-    do = Steps(check_out=Work(full=False, layers=((step("install"),), (step("a"), step("b")))))
+    do = Steps(
+        check_out=Work(
+            run="run_1",
+            commit="c",
+            delivers=False,
+            layers=((step("install"),), (step("a"), step("b"))),
+        )
+    )
 
     await deliver("run_1", cast("Delivering", do))
 
@@ -162,7 +178,7 @@ async def test_a_push_to_main_goes_through_staging_to_ready(
     monkeypatch.setattr(durable, "follow_up", follow_up)
     waiting = durable.Start(workflow="promote", id="p", request={}, queue="promotions")
     do = Steps(
-        check_out=Work(full=True, layers=((step("a"),),)),
+        check_out=Work(run="run_1", commit="c", delivers=True, layers=((step("a"),),)),
         ask_for_staging=STAGING,
         ask_for_promotion=waiting,
     )
@@ -183,7 +199,7 @@ async def test_a_push_to_main_goes_through_staging_to_ready(
 
 
 async def test_a_failing_test_ends_the_run_and_makes_no_release() -> None:
-    work = Work(full=True, layers=((step("a"), step("b")),))
+    work = Work(run="run_1", commit="c", delivers=True, layers=((step("a"), step("b")),))
     do = Steps(**{"check_out": work, "perform a": errors.Failed("a failed.")})
 
     await deliver("run_1", cast("Delivering", do))
@@ -216,11 +232,31 @@ async def test_a_release_waits_until_the_approvals_are_enough(
     monkeypatch.setattr(durable, "child", child)
     counts = [Count(enough=False, sentence="0 of 1", patience=60.0)]
     counts.append(Count(enough=True, sentence="1 of 1", patience=60.0))
-    do = Steps(count_approvals=counts)
+    do = Steps(count_approvals=counts, merge=True)
 
     assert await promote(PROMOTION, cast("Promoting", do)) == GOOD
     assert waits == [60.0]
-    assert do.taken == ["count_approvals", "count_approvals", "tag", "ask_for_deployment"]
+    approved = ["merge", "tag", "ask_for_deployment"]
+    assert do.taken == ["count_approvals", "count_approvals", *approved]
+
+
+async def test_a_hotfix_is_tested_anew_where_main_has_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[str] = []
+
+    async def follow_up(start: durable.Start) -> None:
+        started.append(start.id)
+
+    monkeypatch.setattr(durable, "follow_up", follow_up)
+    again = durable.Start(workflow="deliver", id="run_2", request={}, queue="runs")
+    ended = Outcome(good=False, sentence="v1 was not promoted to production.")
+    enough = Count(enough=True, sentence="1 of 1", patience=60.0)
+    do = Steps(count_approvals=enough, merge=False, start_over=again, fail=ended)
+
+    assert await promote(PROMOTION, cast("Promoting", do)) == ended
+    assert started == ["run_2"]
+    assert do.taken == ["count_approvals", "merge", "start_over", "fail"]
 
 
 async def test_silence_is_never_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
