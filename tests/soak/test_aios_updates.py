@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import types
 import urllib.parse
@@ -20,7 +22,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import click.testing
 import pytest
 from tests.fakes import platform, updates
 from tests.fakes.expo_client import wire
@@ -31,8 +32,7 @@ from tests.fakes.expo_client.wire import Reply
 
 from shipway.access.model import Role
 from shipway.builds.box import client as box
-from shipway.cli import main, servers
-from shipway.cli.session import Session
+from shipway.cli import servers
 from shipway.kit import clock, db
 from shipway.releases.records import Deployments, Releases
 from shipway.updates import manifests
@@ -89,12 +89,21 @@ class Checkout:
 
 
 @dataclass(frozen=True)
+class Typed:
+    """What a command said, and whether it did what it was told."""
+
+    well: bool
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
 class World:
     """A Shipway, its worker, and a person at the command line."""
 
     shipway: updates.Shipway
     office: Office
-    session: Session
+    config: pathlib.Path
 
     async def release(self, number: int, artifacts: Mapping[str, pathlib.Path]) -> str:
         """Record a release; the first one is live. Returns its version."""
@@ -119,21 +128,28 @@ class World:
             await deployments.become_live(live, sentence="", warm_until=clock.now())
         return made.version
 
-    async def type(self, *argv: str) -> click.testing.Result:
-        """Type a command, and let intake see what came of it."""
-        typed = click.testing.CliRunner().invoke
-        found = await asyncio.to_thread(typed, main.shipway, argv, obj=self.session)
+    async def type(self, *argv: str) -> Typed:
+        """Type a command in the checkout of AIOS, and let intake see what came of it."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "shipway.cli.main", *argv),
+            cwd=AIOS,
+            env={**os.environ, "XDG_CONFIG_HOME": str(self.config)},
+            stdout=pipe,
+            stderr=pipe,
+        )
+        out, err = await process.communicate()
         await self.office.boards.refresh(APP)
         await self.shipway.settle()
-        return found
+        return Typed(process.returncode == 0, out.decode(), err.decode())
 
     async def published(self, version: str) -> dict[str, Any]:
         """Publish a release, make patches, and return what the command line shows of it."""
         said = await self.type("update", "publish", version, "--json")
-        assert said.exit_code == 0, said.exception
+        assert said.well, said.err
         await self.office.make_patches()
-        shown = await self.type("update", "show", json.loads(said.stdout)["about"], "--json")
-        found: dict[str, Any] = json.loads(shown.stdout)
+        shown = await self.type("update", "show", json.loads(said.out)["about"], "--json")
+        found: dict[str, Any] = json.loads(shown.out)
         return found
 
     async def phone(self, runtime: str, embedded: str, bundle: bytes) -> Device:
@@ -202,9 +218,9 @@ async def world(
         async with platform.served(parts) as live:
             task = asyncio.create_task(work())
             token = await parts.token("ada", Role.OWNER)
-            logins = servers.Servers(tmp_path / "servers.toml")
+            logins = servers.Servers(tmp_path / "shipway" / "servers.toml")
             logins.keep(servers.Server(name="box", url=live.url, token=token, person="ada"))
-            yield World(shipway, office, Session(logins=logins, folder=AIOS))
+            yield World(shipway, office, tmp_path)
             task.cancel()
 
 
@@ -232,7 +248,7 @@ async def test_aios_goes_over_the_air_until_its_native_side_changes(
     apk = native_build(tmp_path, bought, runtime, embedded)
 
     said = await world.type("client", "register-build", "android", "1.0.0", "--build", apk)
-    assert said.exit_code == 0, said.exception
+    assert said.well, said.err
     shown = await world.published(await world.release(1, first))
     assert {one["platform"] for one in shown["manifests"]} == set(PLATFORMS)
     user = await world.phone(runtime, embedded, bought)
@@ -260,16 +276,16 @@ async def test_aios_goes_over_the_air_until_its_native_side_changes(
     third = second | await asyncio.to_thread(checkout.fingerprints)
     version = await world.release(3, third)
     said = await world.type("update", "publish", version)
-    print(said.exception)
-    assert said.exit_code != 0
-    assert "native dependency expo-haptics added" in str(said.exception)
-    assert "A native build is needed" in str(said.exception)
-    listed = json.loads((await world.type("updates", "--json")).stdout)["items"]
+    print(said.err)
+    assert not said.well
+    assert "native dependency expo-haptics added" in said.err
+    assert "A native build is needed" in said.err
+    listed = json.loads((await world.type("updates", "--json")).out)["items"]
     assert listed[0]["id"] == shown["id"], "nothing of it is out"
 
     apk = native_build(tmp_path, changed, runtime_of(third), str(uuid.uuid4()))
     said = await world.type("client", "register-build", "android", "1.1.0", "--build", apk)
-    assert said.exit_code == 0, said.exception
+    assert said.well, said.err
     await world.published(version)
     outcome = await user.check()
     assert not outcome.loaded, "the old build has another runtime version"
