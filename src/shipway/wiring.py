@@ -22,6 +22,7 @@ from shipway.access.people import People
 from shipway.access.sessions import Sessions
 from shipway.builds import tools
 from shipway.builds.logs import Logs
+from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.builds.steps import Builder
@@ -55,6 +56,7 @@ from shipway.workflows.deploy import deploy
 from shipway.workflows.deploying import Deploying
 from shipway.workflows.ending import Stories, end
 from shipway.workflows.front import ApiPlatform
+from shipway.workflows.housekeeping import Housekeeping, keep_house
 from shipway.workflows.platform import Platform
 from shipway.workflows.promote import promote
 from shipway.workflows.promoting import Promoting, Promotion
@@ -130,6 +132,7 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
             apps=Apps(database),
             variables=Variables(database, Vault.at(settings.home)),
             runs=runs,
+            passes=Passes(database),
             sources=sources,
             logs=Logs(settings.home / "logs" / "runs", runs.notify),
             releases=Releases(database),
@@ -274,6 +277,8 @@ def _platform(settings: Settings, database: db.Database, vault: Vault, edge: Env
         people=People(database),
         approvals=Approvals(database),
         runs=runs,
+        passes=Passes(database),
+        keeper=machine,
         sources=sources,
         builder=Builder(machine, store, sources, database, logs, settings),
         logs=logs,
@@ -332,9 +337,13 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
     async def move_up(request: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(await promote(Promotion(**request), promoting))
 
-    updating = Updating(platform)
+    updating, housekeeping = Updating(platform), Housekeeping(platform)
     stories = Stories(
-        delivering=delivering, deploying=deploying, promoting=promoting, updating=updating
+        delivering=delivering,
+        deploying=deploying,
+        promoting=promoting,
+        updating=updating,
+        housekeeping=housekeeping,
     )
 
     async def end_it(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,7 +352,12 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
     async def change_updates(request: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(await updating.perform(request["change"]))
 
+    async def tidy_up(request: Mapping[str, Any]) -> dict[str, Any]:
+        name, by, dry_run = request["pass"], request["by"], request["dry_run"]
+        return asdict(await keep_house(name, housekeeping, by=by, dry_run=dry_run))
+
     engine.register(names.END, end_it)
+    engine.register(names.HOUSEKEEPING, tidy_up)
     engine.register(names.UPDATE, change_updates)
     engine.register(names.DELIVER, run)
     engine.register(names.DEPLOY, enter)

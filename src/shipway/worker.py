@@ -13,11 +13,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from shipway import wiring
-from shipway.kit import durable, errors, log, settings
-from shipway.workflows import deploying, requests, starting, updating, watching
+from shipway.kit import clock, durable, errors, log, settings
+from shipway.workflows import deploying, housekeeping, requests, starting, updating, watching
 
 HOUSEKEEPING_SECONDS = 30.0
-"""How often warm releases are looked at, and whether every instance is where it should be."""
+"""How often warm releases are looked at, whether every instance is where it should be, and the
+room on the disk."""
 
 UPDATES_SECONDS = 10.0
 """How often updates are looked at; an update that fails on devices is halted so soon."""
@@ -37,6 +38,7 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
             lambda: _retire(parts),
             lambda: _mend(parts),
             lambda: _keep_edge(parts),
+            lambda: _keep_house(parts),
             lambda: _keep_updates(parts),
             lambda: _make_patches(parts),
             parts.courier.deliver,
@@ -110,6 +112,17 @@ async def _make_patches(parts: wiring.Worker) -> None:
     while True:
         await parts.platform.updates.make_patches()
         await asyncio.sleep(UPDATES_SECONDS)
+
+
+async def _keep_house(parts: wiring.Worker) -> None:
+    """Ask for housekeeping when it is due; one that is asked for again is done once."""
+    asked = ""
+    while True:
+        short = await asyncio.to_thread(parts.platform.builder.is_short_of_disk)
+        if (name := housekeeping.due(clock.now(), short=short)) != asked:
+            await parts.requests.keep_house_daily(name)
+            asked = name
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 async def _keep_edge(parts: wiring.Worker) -> None:

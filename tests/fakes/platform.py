@@ -20,6 +20,7 @@ from shipway.access.sessions import Sessions
 from shipway.api import app, serving
 from shipway.api.pushes import SOCKET
 from shipway.builds.logs import Logs
+from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.client.client import Client
@@ -133,6 +134,7 @@ def parts(database: db.Database, home: pathlib.Path, **given: Any) -> Parts:
         apps=Apps(database),
         variables=Variables(database, vault),
         runs=runs,
+        passes=Passes(database),
         sources=sources,
         logs=Logs(home / "logs" / "runs", runs.notify),
         releases=Releases(database),

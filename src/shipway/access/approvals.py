@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from shipway.access.model import Approval
 from shipway.kit import db
 
@@ -38,6 +40,11 @@ class Approvals:
         """Return the approvals, the oldest first."""
         rows = await self._db.rows(_SQL["approvals"], release=release, environment=environment)
         return tuple(Approval(**row) for row in rows)
+
+    async def approved(self, releases: Collection[str]) -> frozenset[str]:
+        """Return those of these releases that somebody has said yes to."""
+        rows = await self._db.rows(_SQL["approved_releases"], releases=list(releases))
+        return frozenset(row["release"] for row in rows)
 
     async def of_release(self, release: str) -> dict[str, tuple[Approval, ...]]:
         """Return the approvals of a release by environment."""

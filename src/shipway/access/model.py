@@ -37,6 +37,7 @@ class Action(enum.StrEnum):
     CHANGE_CHANNELS = "change notifications"
     READ_AUDIT = "read the audit trail"
     REMOVE_APP = "remove an app"
+    KEEP_HOUSE = "remove what is not needed any more"
     CHANGE_PEOPLE = "change people"
 
 
@@ -52,6 +53,7 @@ NEEDED: Mapping[Action, Role] = {
     Action.READ_AUDIT: Role.APPROVER,
     Action.EMERGENCY: Role.OWNER,
     Action.REMOVE_APP: Role.OWNER,
+    Action.KEEP_HOUSE: Role.OWNER,
     Action.CHANGE_PEOPLE: Role.OWNER,
 }
 

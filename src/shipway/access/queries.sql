@@ -60,6 +60,9 @@ where access.approvals.reason = '' or excluded.emergency and not access.approval
 select person, reason, at, emergency from access.approvals
 where release = %(release)s and environment = %(environment)s order by at, person
 
+-- approved_releases --
+select distinct release from access.approvals where release = any (%(releases)s::text[])
+
 -- approvals_of_release --
 select environment, person, reason, at, emergency from access.approvals
 where release = %(release)s order by at, person

@@ -142,7 +142,7 @@ insert into builds.artifacts (run, name, digest, kind, size, commit, provenance)
 values (%(run)s, %(name)s, %(digest)s, %(kind)s, %(size)s, %(commit)s, %(provenance)s)
 on conflict (run, name) do update
    set digest = excluded.digest, kind = excluded.kind, size = excluded.size,
-       provenance = excluded.provenance;
+       provenance = excluded.provenance, removed = null;
 
 -- artifacts --
 select run, name, digest, kind, size, commit, provenance
@@ -157,3 +157,52 @@ select run, name, digest, kind, size, commit, provenance
  where digest = %(digest)s
  order by made
  limit 1;
+
+-- begin_pass --
+-- Housekeeping was asked for. A second call changes nothing.
+insert into builds.housekeeping (id, by, dry_run) values (%(id)s, %(by)s, %(dry_run)s)
+on conflict (id) do nothing;
+
+-- pass --
+select * from builds.housekeeping where id = %(id)s;
+
+-- passes --
+select * from builds.housekeeping where not dry_run order by at desc limit %(limit)s;
+
+-- last_pass --
+select ended from builds.housekeeping where ended is not null and not dry_run
+ order by at desc limit 1;
+
+-- end_pass --
+update builds.housekeeping
+   set ended = %(now)s, sentence = %(sentence)s, removals = %(removals)s
+ where id = %(id)s and ended is null;
+
+-- made_artifacts --
+-- Every artifact once, with the runs that have made it.
+select digest, max(size) as size, array_agg(distinct run) as runs, max(made) as made
+  from builds.artifacts
+ where removed is null
+ group by digest;
+
+-- active_runs --
+select id from builds.runs where state in ('waiting', 'running');
+
+-- used_digests --
+-- What answers for steps that were asked for since then.
+select distinct value as digest
+  from builds.results, jsonb_each_text(artifacts)
+ where used >= %(since)s;
+
+-- installs --
+select folder, max(used) as used from builds.results
+ where app = %(app)s and folder <> '' group by folder;
+
+-- forget_install --
+delete from builds.results where app = %(app)s and folder = %(folder)s;
+
+-- forget_unused --
+delete from builds.results where folder = '' and used < %(before)s;
+
+-- mark_removed --
+update builds.artifacts set removed = now() where digest = any (%(digests)s::text[]);

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shipway.builds import boxed, kept, tools, workspace
@@ -138,6 +139,16 @@ class Builder:
         """Return what a release of this run is made of: names to digests."""
         return await self._artifacts.release_artifacts(run)
 
+    def is_short_of_disk(self) -> bool:
+        """Whether builds wait for room on the disk."""
+        return bool(self._reserve.short())
+
+    @contextlib.asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Hold the block while no step of any build runs, and let none begin meanwhile."""
+        async with self._room.taken(self._room.most):
+            yield
+
     async def clean_up(self, run: str, app: str) -> None:
         """Remove the workspaces of a run, and dependencies that nobody uses any more."""
         owner = workspace.owner(app)
@@ -210,10 +221,11 @@ class Builder:
             needs=seen.needs,
             paths=tuple(seen.inputs),
         )
+        # First, because housekeeping makes room on the disk while no step runs.
+        await self._reserve.wait(log)
         async with self._room.taken(workspace.USUAL_MEMORY.get(step.kind, workspace.GIB // 2)):
             # Only now: until there is room a step waits, and does not run.
             await self._runs.start_step(run.id, step.name, key=seen.key)
-            await self._reserve.wait(log)
             began = time.monotonic()
             left = await self._execute(run, place, log)
         result = kept.Result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import tempfile
 
@@ -31,10 +32,10 @@ class Blobs:
         self._remote = obstore.store.from_url(url) if url else None
 
     async def put(self, path: pathlib.Path) -> str:
-        """Store a file and return its digest. Storing it again changes nothing."""
+        """Store a file and return its digest. Storing it again makes it young again."""
         digest = digest_of(path)
         target = self._place(digest)
-        if not target.exists():
+        if not _touched(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as copy:
                 with path.open("rb") as file:
@@ -53,6 +54,26 @@ class Blobs:
         if not target.exists():
             await self._fetch(digest, target)
         return target
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether blobs are kept elsewhere too."""
+        return self._remote is not None
+
+    def remove_local(self, digest: str, *, before: float) -> bool:
+        """Remove the local copy if it was stored before a moment (Unix time). Says whether there
+        is none any more; may be repeated."""
+        target = self._place(digest)
+        aside = target.with_name(f".{digest}.going")
+        try:
+            target.rename(aside)
+        except FileNotFoundError:
+            return True
+        if aside.stat().st_mtime >= before:  # somebody has just stored it again
+            aside.rename(target)
+            return False
+        aside.unlink()
+        return True
 
     async def _fetch(self, digest: str, target: pathlib.Path) -> None:
         if self._remote is None:
@@ -78,6 +99,15 @@ class Blobs:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise errors.Invalid(f"{digest!r} is not a SHA-256 digest.")
         return self.folder / digest[:2] / digest
+
+
+def _touched(path: pathlib.Path) -> bool:
+    """Make a file young, and say whether it is there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _key(digest: str) -> str:

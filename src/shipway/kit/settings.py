@@ -57,6 +57,21 @@ class Settings(pydantic_settings.BaseSettings):
     step_disk_gib: float = 10.0
     """So many GiB may one step of a build write."""
 
+    keep_releases: int = 20
+    """So many newest releases of each app keep their artifacts. Those that are live, warm, approved
+    and waiting, or behind the live one for a rollback, keep them in any case."""
+    keep_artifact_days: int = 30
+    """Artifacts that no kept release has stay so long."""
+    keep_log_days: int = 90
+    """Logs of runs stay so long, those of kept releases longer."""
+    keep_log_gib: float = 2.0
+    """All logs of runs together; beyond it the oldest go."""
+    keep_cache_days: int = 30
+    """Caches that nobody writes to, results that nobody asks for, and installs that no run uses
+    stay so long."""
+    keep_cache_gib: float = 10.0
+    """The caches of one app together; beyond it the one goes that was left alone longest."""
+
     update_signer: tuple[str, ...] = ()
     """A command that signs updates with keys kept elsewhere: it is given the key's id, reads the
     bytes and writes the signature in base64."""

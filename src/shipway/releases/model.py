@@ -43,6 +43,8 @@ class Release:
     created: datetime.datetime
     branch: str = "main"
     """Whose push made it."""
+    expired: datetime.datetime | None = None
+    """When housekeeping has removed its artifacts."""
 
     @property
     def is_hotfix(self) -> bool:
@@ -161,6 +163,16 @@ def watch_sentence(deployment: Deployment | None, now: datetime.datetime) -> str
     if deployment is None or until is None or until <= now:
         return ""
     return f"Watched closely until {until:%Y-%m-%d %H:%M} UTC: {deployment.watch}."
+
+
+def must_have_artifacts(release: Release) -> None:
+    """Raise `errors.Refused` for a release of which only the record is left."""
+    if release.expired:
+        raise errors.Refused(
+            f"The artifacts of {release.version} are gone: housekeeping has removed them on"
+            f" {release.expired:%d %B %Y}.",
+            fix=f"Build it again: push a commit like {release.commit[:12]} to main.",
+        )
 
 
 def stages(plan: Sequence[int], *, done: int) -> Iterator[tuple[int, int]]:

@@ -39,6 +39,12 @@ order by number desc limit %(limit)s
 -- A release became ready, or was refused.
 update releases.releases set state = %(state)s where id = %(id)s
 
+-- expire --
+-- Releases whose artifacts are gone.
+update releases.releases set expired = now()
+where expired is null and exists (
+    select from jsonb_each_text(artifacts) a where a.value = any (%(digests)s::text[]))
+
 -- set_schema_head --
 -- Where a release's migrations have brought the schema.
 update releases.releases set schema_head = %(schema_head)s where id = %(id)s

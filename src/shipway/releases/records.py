@@ -85,6 +85,10 @@ class Releases:
     async def set_state(self, release: str, state: ReleaseState) -> None:
         await self._db.run(_SQL["set_release_state"], id=release, state=state)
 
+    async def expire(self, digests: Sequence[str]) -> None:
+        """Record that these artifacts are gone: releases that have one cannot be deployed."""
+        await self._db.run(_SQL["expire"], digests=list(digests))
+
     async def set_schema_head(self, release: str, schema_head: str) -> None:
         await self._db.run(_SQL["set_schema_head"], id=release, schema_head=schema_head)
 

@@ -56,6 +56,12 @@ class Garbage:
         await self._files.remove(found.files, before=self._safe)
         return found
 
+    async def needed_exports(self) -> set[str]:
+        """Return the artifacts (SHA-256) from which files of servable updates can be taken again."""
+        safe = self._now() - SAFETY
+        rows = await self._db.rows(_SQL["kept_entries"], most=MOST_ENTRIES, safe=safe)
+        return {row["export"] for row in rows if row["kept"] and row["export"]}
+
     async def _referred(self) -> set[str]:
         """Return every file that may be asked for."""
         safe = self._now() - SAFETY

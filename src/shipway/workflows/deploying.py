@@ -70,6 +70,7 @@ class Deploying:
             await self._must_contain(entry, live)
         if entry.release.state == "refused":
             raise errors.Refused(f"{entry.release.version} was refused.")
+        model.must_have_artifacts(entry.release)
         await self._must_be_approved(entry)
         missing = await on.variables.missing(entry.app, entry.environment, entry.product)
         if missing:
@@ -91,6 +92,7 @@ class Deploying:
             return Way(deployment=deployment, stages=(), warm=True)
         if live and live.release == entry.release.id:
             raise errors.Refused(f"{live} is live already.")
+        model.must_have_artifacts(entry.release)
         target = await self._target(entry)
         warm = await self._is_warm(target)
         served_by = target.served_by if warm or not entry.server else deployment

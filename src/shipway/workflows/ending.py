@@ -10,6 +10,7 @@ from shipway.workflows import names
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploy import withdrawn
 from shipway.workflows.deploying import Deploying
+from shipway.workflows.housekeeping import Housekeeping
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.promoting import Promoting, Promotion
 from shipway.workflows.updating import Updating
@@ -25,6 +26,7 @@ class Stories:
     deploying: Deploying
     promoting: Promoting
     updating: Updating
+    housekeeping: Housekeeping
 
 
 async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome:
@@ -38,4 +40,6 @@ async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome
             return await do.promoting.fail(Promotion(**request), WHY)
         case names.UPDATE:
             return await do.updating.fail(request["change"], WHY)
+        case names.HOUSEKEEPING:
+            return await do.housekeeping.fail(request["pass"], WHY)
     raise AssertionError(workflow)

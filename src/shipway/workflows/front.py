@@ -13,8 +13,10 @@ from shipway.access.model import Caller
 from shipway.access.passwords import Passwords
 from shipway.access.people import People
 from shipway.access.sessions import Sessions
+from shipway.builds.keeping import Pass
 from shipway.builds.logs import Logs
 from shipway.builds.model import Run
+from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.environments.apps import Apps
@@ -58,6 +60,8 @@ class Requests(Protocol):
     async def roll_back(
         self, app: str, environment: str, to: str, caller: Caller, reason: str
     ) -> Deployment: ...
+
+    async def keep_house(self, caller: Caller, *, dry_run: bool) -> Pass: ...
 
     async def change_updates(
         self, app: str, action: str, arguments: Mapping[str, Any], caller: Caller
@@ -108,6 +112,7 @@ class ApiPlatform:
     apps: Apps
     variables: Variables
     runs: Runs
+    passes: Passes
     sources: Sources
     logs: Logs
     releases: Releases

@@ -8,6 +8,7 @@ from shipway.releases.model import Deployment
 DELIVER, DEPLOY, ROLL_BACK, PROMOTE = "deliver", "deploy", "roll_back", "promote"
 UPDATE = "update"
 END = "end"
+HOUSEKEEPING = "housekeeping"
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
@@ -19,7 +20,10 @@ PROMOTIONS = durable.Queue(name="promotions")
 UPDATES = durable.Queue(name="updates", one_per_lane=True, look_seconds=0.2)
 """What people ask for about updates: one at a time for each app. Taking one back must not wait."""
 
-QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES)
+CHORES = durable.Queue(name="chores", at_once=1)
+"""Housekeeping: one at a time."""
+
+QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES)
 
 STAGING, PRODUCTION = DEPLOYED = "staging", "production"
 """The environments that Shipway deploys to; development is on people's own machines."""
@@ -58,6 +62,11 @@ def ending(abandoned: durable.Start, *, queue: str, lane: str = "") -> durable.S
         lane=lane,
         priority=durable.URGENT,
     )
+
+
+def housekeeping(name: str, *, by: str = "", dry_run: bool = False) -> durable.Start:
+    request = {"pass": name, "by": by, "dry_run": dry_run}
+    return durable.Start(workflow=HOUSEKEEPING, id=name, request=request, queue=CHORES.name)
 
 
 def deployment(asked: Deployment) -> durable.Start:

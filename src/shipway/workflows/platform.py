@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shipway.access.approvals import Approvals
 from shipway.access.people import People
 from shipway.builds.logs import Logs
+from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.builds.steps import Builder
@@ -19,6 +20,7 @@ from shipway.kit.blobs import Blobs
 from shipway.kit.settings import Settings
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime.instances import Instances
+from shipway.runtime.port import Keeper
 from shipway.updates.office import Office
 from shipway.workflows.traffic import Traffic
 
@@ -33,6 +35,8 @@ class Platform:
     people: People
     approvals: Approvals
     runs: Runs
+    passes: Passes
+    keeper: Keeper
     sources: Sources
     builder: Builder
     logs: Logs

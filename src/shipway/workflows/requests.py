@@ -11,7 +11,9 @@ from shipway.access.audit import Audit
 from shipway.access.model import Action, Caller
 from shipway.access.people import People
 from shipway.builds import model as builds
+from shipway.builds.keeping import Pass
 from shipway.builds.model import Push, Run, State
+from shipway.builds.passes import Passes
 from shipway.builds.records import Pushes, Runs
 from shipway.builds.sources import Sources
 from shipway.environments.apps import Apps
@@ -46,6 +48,7 @@ class Requests:
             self._releases, self._deployments, self._approvals, People(database)
         )
         self._updates = Records(database)
+        self._passes = Passes(database)
         self._outbox = Outbox(database)
 
     async def pushes_arrived(self, app: str, by: str) -> list[Run]:
@@ -241,6 +244,7 @@ class Requests:
                 fix="`shipway releases` shows why.",
             )
         _must_have_been_built_for(environment, found)
+        releases.must_have_artifacts(found)
         await self._say_yes(found, environment, caller.person, reason, emergency=emergency)
         workflow = names.promotion(found.app, found.id, environment)
         await self._remote.start(workflow)
@@ -289,6 +293,7 @@ class Requests:
         found = await self._releases.get(release, app=app)
         self._must_be_ready(found, environment)
         _must_have_been_built_for(environment, found)
+        releases.must_have_artifacts(found)
         return await self._ask(found, environment, "deploy", caller, reason)
 
     async def roll_back(
@@ -312,7 +317,20 @@ class Requests:
         )
         target = releases.rollback_target(live, history, to=to)
         release = await self._releases.get(target.release)
+        releases.must_have_artifacts(release)
         return await self._ask(release, environment, "rollback", caller, reason)
+
+    async def keep_house(self, caller: Caller, *, dry_run: bool) -> Pass:
+        """Ask for housekeeping, or for what it would remove."""
+        caller.must(Action.READ if dry_run else Action.KEEP_HOUSE)
+        name = ids.new("hk")
+        asked = await self._passes.begin(name, by=caller.person, dry_run=dry_run)
+        await self._remote.start(names.housekeeping(name, by=caller.person, dry_run=dry_run))
+        return asked
+
+    async def keep_house_daily(self, name: str) -> None:
+        """Have housekeeping done, once for each name."""
+        await self._remote.start(names.housekeeping(name))
 
     async def change_updates(
         self, app: str, action: str, arguments: Mapping[str, Any], caller: Caller
