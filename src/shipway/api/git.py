@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from shipway.access.model import Action, Caller
@@ -34,6 +34,14 @@ _PATH = re.compile(
 )
 _SERVICES = {"git-upload-pack": Action.READ, "git-receive-pack": Action.PUSH}
 _log = log.get("git")
+
+
+_NO_LFS = JSONResponse(
+    {"message": "Shipway keeps no Git LFS files. Commit the content: `git lfs migrate export`."},
+    501,
+    media_type="application/vnd.git-lfs+json",
+)
+"""What the LFS client of a person's git shows."""
 
 
 class Left(Exception):
@@ -57,6 +65,9 @@ class Remote:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
+        if ".git/info/lfs/" in scope["path"]:
+            await _NO_LFS(scope, receive, send)
+            return
         try:
             caller = await self._caller(headers)
             app, service, path = self._asked(scope, caller)

@@ -13,12 +13,22 @@ import os
 import socket
 import subprocess  # noqa: TID251 -- this program cannot import shipway
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 NOTHING = "0" * 40
 LARGEST_FILE = 256 * 1024
 MOST_REFS = 21
 """More than may be pushed at once: the API need not hear of the rest to say no."""
+
+MOST_FILES = 200_000
+"""The API says no to more; nobody needs to count them."""
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_SIZES = 100, 400
+"""Bytes of a pointer: version, hash and size."""
+MOST_LOOKED_AT = 20_000
+MOST_NAMED = 5
 
 FILE = "shipway.toml"
 
@@ -49,8 +59,64 @@ def _facts(old: str, new: str, ref: str) -> dict[str, Any]:
         return facts
     facts["kind"] = _git("cat-file", "-t", new).decode().strip()
     facts["forward"] = old == NOTHING or _says_yes("merge-base", "--is-ancestor", old, new)
-    facts["file"] = _file(new) if facts["kind"] == "commit" else None
+    if facts["kind"] == "commit":
+        facts["file"] = _file(new)
+        facts["tree"] = _tree(new)
     return facts
+
+
+def _tree(commit: str) -> dict[str, Any]:
+    """What a commit holds, counted up to a bound: a few trees can name millions of files."""
+    found: dict[str, Any] = {"files": 0, "size": 0, "largest": ["", 0], "submodules": []}
+    small, attributes = [], []
+    for mode, sha, size, path in _entries(commit):
+        found["files"] += 1
+        if mode == "160000":
+            found["submodules"] = [*found["submodules"], path][:MOST_NAMED]
+            continue
+        found["size"] += size
+        found["largest"] = max(found["largest"], [path, size], key=lambda one: one[1])
+        if LFS_SIZES[0] <= size <= LFS_SIZES[1]:
+            small.append((sha, path))
+        if path.rpartition("/")[2] == ".gitattributes" and size < LARGEST_FILE:
+            attributes.append(sha)
+        if found["files"] > MOST_FILES:
+            break
+    uses_lfs = any(b"filter=lfs" in _git("cat-file", "blob", sha) for sha in attributes[:MOST_REFS])
+    found["pointers"] = _pointers(small) if uses_lfs else []
+    return found
+
+
+def _entries(commit: str) -> Iterator[tuple[str, str, int, str]]:
+    """Tell mode, hash, size and path of each file, as they come."""
+    words = ["git", "ls-tree", "-r", "-l", "-z", commit]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        rest = b""
+        while chunk := os.read(process.stdout.fileno(), 65536):
+            *entries, rest = (rest + chunk).split(b"\0")
+            for entry in entries:
+                facts, _, path = entry.decode(errors="replace").partition("\t")
+                mode, _, sha, size = facts.split()
+                yield mode, sha, int(size) if size.isdigit() else 0, path
+        process.kill()
+
+
+def _pointers(small: list[tuple[str, str]]) -> list[str]:
+    """The paths of files that are Git LFS pointers."""
+    asked = "".join(f"{sha}\n" for sha, _ in small[:MOST_LOOKED_AT])
+    command = ["git", "cat-file", "--batch"]
+    done = subprocess.run(
+        command, input=asked.encode(), capture_output=True, check=False, timeout=60
+    )
+    rest, found = done.stdout, []
+    for _, path in small[:MOST_LOOKED_AT]:
+        head, _, rest = rest.partition(b"\n")
+        size = int(head.split()[-1])
+        if rest.startswith(LFS_POINTER):
+            found.append(path)
+        rest = rest[size + 1 :]
+    return found[:MOST_NAMED]
 
 
 def _file(commit: str) -> str | None:

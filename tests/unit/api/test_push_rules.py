@@ -8,6 +8,7 @@ from tests.fakes.checkout import SOUND
 from shipway.api import push_rules
 from shipway.api.push_rules import NOTHING, Update
 
+GIB = 1024**3
 ONE, TWO = "1" * 40, "2" * 40
 
 
@@ -42,6 +43,11 @@ def test_a_file_that_is_not_valid_tells_every_problem() -> None:
         ({"ref": "refs/tags/v1"}, "Shipway makes the tags"),
         ({"ref": "refs/notes/commits"}, "refs/notes/commits is not a branch"),
         ({"ref": "HEAD"}, "HEAD is not a branch"),
+        ({"tree": {"largest": ["a.mp4", 2 * GIB]}}, "a.mp4 of main has 2.0 GiB; a file may have"),
+        ({"tree": {"size": 3 * GIB, "largest": ["a", 9]}}, "main unpacks to 3.0 GiB; 2.0 GiB is"),
+        ({"tree": {"files": 200_001}}, "main has more than 200,000 files"),
+        ({"tree": {"submodules": ["lib"]}}, "lib of main is a submodule"),
+        ({"tree": {"pointers": ["a.png", "b.png"]}}, "a.png (and 1 or more others) of main is a"),
     ],
 )
 def test_reasons(changed: dict[str, object], reason: str) -> None:
