@@ -37,6 +37,7 @@ CRASHES_THAT_TELL = 3
 _ASK_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 _TOLD_LINES = 8
+_LATE = "If it needs longer to start, raise `ready_seconds` in [server] of shipway.toml."
 
 
 class Instances:
@@ -275,7 +276,7 @@ def _fix(answer: str, health: str) -> str:
     if answer.startswith("nothing"):
         return (
             "The server must listen on the port in PORT (or the variable that `port` in [server] of "
-            "shipway.toml names), on HOST or on every address."
+            f"shipway.toml names), on HOST or on every address. {_LATE}"
         )
     if answer.startswith(("3", "4")):
         return f"If {health} is not the path that says how it is, set `health` in [server]."

@@ -165,6 +165,12 @@ class Place:
         """The name of the service that keeps an instance; no two have the same port at a time."""
         return f"server.{self.app}.{self.environment}.{self.release}.{port}"
 
+    @staticmethod
+    def port_of(service: str) -> int:
+        """The port in the name of an instance's service; 0 where there is none."""
+        port = service.rpartition(".")[2]
+        return int(port) if port.isdecimal() else 0
+
     def __str__(self) -> str:
         return f"{self.app} in {self.environment}, {self.release} number {self.index + 1}"
 

@@ -14,14 +14,19 @@ import tarfile
 import zipfile
 from collections.abc import AsyncIterator
 
+import psutil
 import pytest
 
 from shipway.kit import db, errors, http, settings
+from shipway.runtime import listening
 from shipway.runtime.drivers.local import LocalKeeper
 from shipway.runtime.instances import Instances
 from shipway.runtime.model import Ailment, Instance, Kind, Owner, Start, Task
 
 pytestmark = pytest.mark.anyio
+
+SLOW_SECONDS = int(os.environ.get("SHIPWAY_SLOW_SECONDS", "3"))
+"""How long a slow server takes to start; `./dev soak` gives it 90."""
 
 OWNER = Owner(Kind.SERVER, "tiny", "staging")
 SERVER = b"""
@@ -171,6 +176,71 @@ async def test_a_server_that_never_gets_ready_says_what_it_answered(
     )
     with pytest.raises(errors.Failed, match=r"did not answer /health with 200 in 3 .*with 503"):
         await instances.wait_ready(instance, health="/health", timeout=3)
+
+
+async def test_a_process_that_keeps_the_port_of_a_dead_instance_is_ended(
+    instances: Instances, keeper: LocalKeeper, home: pathlib.Path
+) -> None:
+    """Else its successor would die at its start again and again."""
+    start = await prepared(instances, home)
+    leak = (
+        "import os, sys, time\n"
+        "def leak():\n"
+        "    if os.fork() == 0:\n"
+        "        os.setsid()\n"
+        "        time.sleep(600)\n"
+        "code = open(sys.argv[1]).read()\n"
+        "exec(code.replace('server.serve_forever()', 'leak(); server.serve_forever()'))\n"
+    )
+    argv = ("python3", "-c", leak, "{server}")
+    instance = await instances.start(dataclasses.replace(start, argv=argv))
+    await instances.wait_ready(instance, health="/", timeout=20)
+    pid = (await answer(instance))["pid"]
+    assert isinstance(pid, int)
+    (leaked,) = psutil.Process(pid).children()
+    os.kill(pid, signal.SIGKILL)
+
+    told: list[str] = []
+    async with asyncio.timeout(60):
+        while not told:
+            told = await keeper.sweep()
+            await asyncio.sleep(0.05)
+    held = f"held the port of {instance.service}, which could not start: it was ended."
+    assert told == [f"Process {leaked.pid} {held}"]
+    await instances.wait_ready(instance, health="/", timeout=60, crashes=1000)
+    assert (await answer(instance))["pid"] not in {pid, leaked.pid}
+    await instances.stop(instance)  # and with it what the second one has left
+    assert listening.is_free(instance.address.port)
+
+
+async def test_a_server_that_ignores_the_signal_is_gone_after_its_drain_seconds(
+    instances: Instances, home: pathlib.Path
+) -> None:
+    start = await prepared(instances, home)
+    deaf = "import signal, sys\nsignal.signal = lambda *_: None\nexec(open(sys.argv[1]).read())"
+    ignoring = ("sh", "-c", 'trap "" TERM; exec python3 -c "$0" "$1"', deaf, "{server}")
+    wanted = dataclasses.replace(start, argv=ignoring, drain_seconds=1.0)
+    instance = await instances.start(wanted)
+    await instances.wait_ready(instance, health="/", timeout=20)
+    pid = (await answer(instance))["pid"]
+    assert isinstance(pid, int)
+    await instances.stop(instance)
+    assert not psutil.pid_exists(pid)
+    assert listening.is_free(instance.address.port)
+
+
+async def test_a_server_that_takes_its_time_is_waited_for_or_told_what_to_raise(
+    instances: Instances, home: pathlib.Path
+) -> None:
+    start = await prepared(instances, home)
+    argv = ("sh", "-c", f'sleep {SLOW_SECONDS}; exec python3 "$0"', "{server}")
+    instance = await instances.start(dataclasses.replace(start, argv=argv))
+    with pytest.raises(errors.Failed) as impatient:
+        await instances.wait_ready(instance, health="/", timeout=1)
+    assert "with 200 in 1 seconds" in impatient.value.what
+    assert "raise `ready_seconds` in [server] of shipway.toml" in impatient.value.fix
+    await instances.wait_ready(instance, health="/", timeout=SLOW_SECONDS + 30)
+    assert (await answer(instance))["release"] == "rel_1"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root there is only one user")

@@ -202,6 +202,10 @@ class LocalKeeper:
                 if self.tree.about(name).owner.kind is not Kind.SERVER:
                     ended = await self.tree.end_orphans(name)
                     told += [f"Process {one.pid} of {name}, an orphan, was ended." for one in ended]
+                else:
+                    left = await self.tree.end_leaks(name)
+                    held = f"held the port of {name}, which could not start: it was ended."
+                    told += [f"Process {one.pid} {held}" for one in left]
         return told
 
     async def services(self, prefix: str = "") -> Sequence[Observed]:

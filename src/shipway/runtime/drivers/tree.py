@@ -15,11 +15,12 @@ import shlex
 from dataclasses import dataclass
 
 from shipway.kit import clock, command, errors
-from shipway.runtime.drivers import definition, fence, processes
-from shipway.runtime.model import Observed
+from shipway.runtime.drivers import definition, fence, leaks, processes
+from shipway.runtime.model import Kind, Observed, Place
 
 _SEEN = "up,pid,wantedup,updownfor"
 _PATIENCE = 45.0
+_RECENT = 60.0
 """Seconds on top of a service's grace: the longest back-off, and some."""
 _LONGEST_NOISE = 1024 * 1024
 _MOST_SERVICES = "4000"
@@ -135,6 +136,7 @@ class Tree:
         kept = self._kept / name
         await self._unlink(kept, self.about(name).grace)
         await self.end_orphans(name)
+        await self._end_leaks(name, 0)
         gone = self._kept / f".gone-{secrets.token_hex(8)}"
         kept.rename(gone)
         await asyncio.to_thread(fence.remove_tree, gone)
@@ -186,6 +188,33 @@ class Tree:
         if found:
             await self._wake(name)
         return found
+
+    async def end_leaks(self, name: str) -> list[processes.Process]:
+        """End what an instance that dies again and again has left at its port. One that has an
+        orphan is not touched: the orphan serves there."""
+        if not self._is_dying(name) or await self.orphans(name):
+            return []
+        found = await self._end_leaks(name, (await self._status(name)).pid)
+        if found:
+            await self._wake(name)
+        return found
+
+    async def _end_leaks(self, name: str, pid: int) -> list[processes.Process]:
+        about, port = self.about(name), Place.port_of(name)
+        if about.owner.kind is not Kind.SERVER or not port:
+            return []
+        found = await asyncio.to_thread(leaks.at, port, uid=about.uid, pid=pid)
+        for one in found:
+            await processes.end(one, uid=about.uid, stop_signal=about.signal, grace=0.5)
+        return found
+
+    def _is_dying(self, name: str) -> bool:
+        """Say whether it has died at least twice in a row, less than a minute ago."""
+        try:
+            _, streak, last = (self._kept / name / "deaths").read_text().split()
+        except (FileNotFoundError, ValueError):
+            return False
+        return int(streak) > 1 and abs(clock.now().timestamp() - int(last)) < _RECENT
 
     async def _wake(self, name: str) -> None:
         """Cut short the wait between a death and the next start."""
