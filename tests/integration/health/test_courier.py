@@ -200,6 +200,18 @@ async def test_a_receiver_that_hangs_is_left(
     assert "did not answer within 0.3 seconds" in delivery.last_error
 
 
+async def test_a_receiver_whose_name_is_not_found_is_tried_again(
+    database: db.Database, vault: Vault, given: settings.Settings
+) -> None:
+    """As when DNS is gone."""
+    await Channels(database, vault).add("aios", "webhook", "http://hooks.invalid/")
+    await put(database)
+    await courier.Courier(database, vault, given).deliver_due()
+    (delivery,) = await Outbox(database).deliveries("aios")
+    assert (delivery.state, delivery.attempts) == ("waiting", 1)
+    assert "http://hooks.invalid/ was not reached" in delivery.last_error
+
+
 async def test_nobody_listening_is_said(
     database: db.Database, vault: Vault, given: settings.Settings
 ) -> None:
