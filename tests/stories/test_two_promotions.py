@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from demo.stage import Stage
-from tests.stories.test_bad_days import TINY, changed
+from tests.stories.changing import TINY, changed
 
 from shipway.client import wire
 from shipway.kit import http

@@ -20,7 +20,8 @@ from shipway.builds.sources import Sources
 from shipway.builds.steps import Builder
 from shipway.environments.apps import Apps
 from shipway.environments.vault import Vault
-from shipway.kit import blobs, clock, db, errors, log, settings
+from shipway.kit import blobs, clock, db, errors, settings
+from shipway.kit.mask import Mask
 from shipway.releases import model as releases
 from shipway.releases.model import Release
 from shipway.releases.records import Deployments, Releases
@@ -79,7 +80,7 @@ class House:
             Artifact(run=run.id, name="server", digest=digest, kind="python server", size=size,
                      commit=run.commit, provenance={})
         )  # fmt: skip
-        async with self.logs.writing(run.id, "test", log.Mask()) as say:
+        async with self.logs.writing(run.id, "test", Mask()) as say:
             say("It went well.")
         await self.runs.set_state(run.id, State.SUCCEEDED, "Done.")
         return await self.releases.add(
