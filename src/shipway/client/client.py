@@ -14,7 +14,7 @@ import httpx2
 import pydantic
 
 from shipway.client import problems, sessions_wire, status_wire, wire
-from shipway.client.housekeeping_wire import Housekeeping, KeepHouse
+from shipway.client.housekeeping import HousekeepingCalls
 from shipway.client.updates import UpdateCalls
 from shipway.kit import errors, http
 
@@ -28,7 +28,7 @@ PATIENCE = 60
 """What is followed is asked for again as often as this in a row without hearing anything."""
 
 
-class Client(UpdateCalls):
+class Client(UpdateCalls, HousekeepingCalls):
     """A connection to one Shipway; use it as an asynchronous context.
 
     ``address`` (``host:port``) is connected to instead of the URL's; ``socket`` is a Unix socket.
@@ -74,19 +74,6 @@ class Client(UpdateCalls):
 
     async def me(self) -> wire.Me:
         return await self._ask(wire.Me, "GET", "/v1/me")
-
-    async def keep_house(self, *, dry_run: bool) -> Housekeeping:
-        """Have what is not needed removed, or told, and wait until that is done."""
-        body = KeepHouse(dry_run=dry_run)
-        done = await self._ask(Housekeeping, "POST", "/v1/housekeeping", body)
-        while done.ended is None:
-            path = f"{_path('housekeeping', done.id)}?wait=20"
-            done = await self._ask(Housekeeping, "GET", path)
-        return done
-
-    async def housekeeping_so_far(self) -> wire.Page[Housekeeping]:
-        """The newest come first."""
-        return await self._ask(wire.Page[Housekeeping], "GET", "/v1/housekeeping")
 
     # Apps
 
