@@ -77,6 +77,15 @@ def test_a_link_leads_somewhere(page: pathlib.Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_bad_day_has_its_test() -> None:
+    rows = re.findall(
+        r"^\|.*\|.*\|(.*)\|$", (DOCS / "reference" / "bad-days.md").read_text(), re.MULTILINE
+    )
+    named = [test for row in rows for test in re.findall(r"`([\w/.]+)`", row)]
+    assert len(named) > 30
+    assert not [test for test in named if not (ROOT / "tests" / test).exists()]
+
+
 def decisions() -> list[pathlib.Path]:
     return sorted((DOCS / "decisions").glob("[0-9]*.md"))
 
