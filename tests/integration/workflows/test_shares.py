@@ -57,6 +57,13 @@ class Instances:
     async def discard(self, app: str, environment: str, release: str) -> None: ...
 
 
+class Variables:
+    """The app has no secrets."""
+
+    async def secret_values(self, app: str, environment: str) -> tuple[str, ...]:
+        return ()
+
+
 @dataclass(frozen=True)
 class World:
     """A platform without servers of apps, whose edge takes every table."""
@@ -120,6 +127,7 @@ async def world(database: db.Database, home: pathlib.Path) -> AsyncIterator[Worl
             approvals=Approvals(database),
             people=People(database),
             instances=Instances(),
+            variables=Variables(),
             runs=runs,
             logs=Logs(home / "logs", runs.notify),
             blobs=shipway.store,
