@@ -7,6 +7,7 @@ import pathlib
 import ssl
 import time
 from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ class Load:
         self._context = ssl.create_default_context(cafile=str(ca_file))
         self._seen: Counter[str] = Counter()
         self._last: dict[str, float] = {}
-        self._failures: list[str] = []
+        self._failures: list[tuple[float, str]] = []
         self._news = asyncio.Condition()
         self._leaving = asyncio.Event()
         self._users: list[asyncio.Task[None]] = []
@@ -72,12 +73,20 @@ class Load:
         """Return when this release gave its last answer (monotonic seconds)."""
         return self._last[version]
 
+    def failures(self, *, but: Sequence[tuple[float, float]] = ()) -> list[tuple[float, str]]:
+        """Return what failed when, but for some spans of time (monotonic seconds)."""
+        return [
+            (at, failure)
+            for at, failure in self._failures
+            if not any(began <= at <= ended for began, ended in but)
+        ]
+
     def figures(self) -> dict[str, Any]:
         requests = sum(self._seen.values()) + len(self._failures)
         return {
             "requests": requests,
             "failed_requests": len(self._failures),
-            "failures": self._failures[:5],
+            "failures": [failure for _, failure in self._failures[:5]],
             "requests_per_second": round(requests / (self._ended - self._began), 1),
             "versions_seen": sorted(self._seen),
             "tls": self.tls,
@@ -111,7 +120,7 @@ class Load:
             told = answer.json()
             version = str(told.get("release") or told["version"])
         except (httpx2.HTTPError, ValueError, KeyError) as error:
-            self._failures.append(f"{type(error).__name__}: {error}")
+            self._failures.append((time.monotonic(), f"{type(error).__name__}: {error}"))
             return
         self._seen[version] += 1
         self._last[version] = time.monotonic()

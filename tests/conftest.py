@@ -21,6 +21,7 @@ import psycopg
 import pytest
 import pytest_socket
 from demo.stage import Stage
+from tests.chaos import tally
 
 from shipway.kit import command, db, errors, migrate
 
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run one tier after the other; within each the order stays random."""
     here = pathlib.Path(__file__).parent
     items.sort(key=lambda item: TIERS.index(item.path.relative_to(here).parts[0]))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name what failed for the last lines of `./dev soak`, once: xdist tells of it in two processes."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        tally.add(failed=f"{report.nodeid} ({report.when})")
 
 
 @pytest.fixture(scope="session")

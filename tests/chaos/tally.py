@@ -1,0 +1,30 @@
+"""What the chaos tests counted, for the last line of `./dev soak`.
+
+``SHIPWAY_TALLY`` names a file that every process of every round adds lines to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections import Counter
+from typing import Any
+
+
+def add(**counted: Any) -> None:
+    """Add a line, where somebody sums up. One write: processes do not mix their lines."""
+    if file := os.environ.get("SHIPWAY_TALLY"):
+        with pathlib.Path(file).open("a") as tally:
+            tally.write(json.dumps(counted) + "\n")
+
+
+def kills(of: str, by_target: Counter[str], double_effects: list[str]) -> None:
+    """Tell what was killed how often, and what happened twice."""
+    print(f"{by_target.total()} kills: {dict(sorted(by_target.items()))}")
+    add(test=of, kills=dict(by_target), double_effects=double_effects)
+
+
+def read(file: pathlib.Path) -> list[dict[str, Any]]:
+    """Return the lines of a tally."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
