@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from demo.stage import Failed, Stage
 
+from shipway import wiring
 from shipway.client import wire
+from shipway.kit import settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600), pytest.mark.xdist_group("tiny")]
 
@@ -21,6 +26,14 @@ async def newest(tiny: Stage) -> wire.Release:
 
 async def approve(tiny: Stage, release: wire.Release, *words: str, person: str) -> str:
     return await tiny.shipway("approve", release.version, "--app", tiny.app, *words, person=person)
+
+
+async def kill_the_worker(tiny: Stage) -> None:
+    found = settings.load(home=tiny.shipway_home)
+    (worker,) = await wiring.keeper(found).services("worker")
+    assert worker.pid
+    assert worker.pid > 1
+    os.kill(worker.pid, signal.SIGKILL)
 
 
 async def test_a_hotfix_goes_past_staging_and_nothing_undoes_it(tiny: Stage) -> None:
@@ -39,6 +52,7 @@ async def test_a_hotfix_goes_past_staging_and_nothing_undoes_it(tiny: Stage) -> 
     said = await approve(tiny, hotfix, person="ada")
     assert "The yes of ada does not count: a hotfix needs an owner's. olga can approve." in said
     await approve(tiny, hotfix, "--reason", "read it", person="olga")
+    await kill_the_worker(tiny)  # on its way to main, to its tag and into production
     live = await tiny.newest_deployment("production")
 
     assert (live.version, live.state, live.watch) == (hotfix.version, "live", "it is a hotfix")
@@ -50,6 +64,8 @@ async def test_a_hotfix_goes_past_staging_and_nothing_undoes_it(tiny: Stage) -> 
         f"{hotfix.commit} owner Merge {BRANCH} into main"
     )
     assert len((await tiny.git("log", "-1", "--format=%P")).split()) == 2
+    merges = await tiny.git("log", "--merges", "--format=%s", f"--grep={BRANCH}")
+    assert merges.splitlines() == [f"Merge {BRANCH} into main"]
     assert (await tiny.last_run()).branch == BRANCH  # main needs no run of its own
 
     async with tiny.api("ada") as api:
