@@ -17,7 +17,7 @@ async def test_housekeeping_leaves_alone_what_is_live(tiny: Stage) -> None:
     assert "Nothing had to go." in await tiny.shipway("housekeeping")
 
     last = await tiny.shipway("housekeeping", "--last")
-    assert "by dev: Nothing had to go." in last
+    assert "by owner: Nothing had to go." in last
     assert "by itself: Nothing had to go." in last
     await tiny.expect("production", live)
     answer = await http.get(

@@ -15,9 +15,9 @@ from shipway.cli.session import Session, verb
 @options.as_json
 @verb
 async def housekeeping(session: Session, *, dry_run: bool, last: bool, as_json: bool) -> None:
-    """Remove what nobody needs any more, as happens daily by itself.
+    """Remove what nobody needs any more.
 
-    Artifacts, logs, caches, installs and unpacked releases go when the server's settings (keep_…)
+    It happens daily by itself. Artifacts, logs, caches, installs and unpacked releases go when the server's settings (keep_…)
     say so. What is live, warm, approved and waiting, or what a rollback goes back to, stays.
     """
     async with session.client() as client:

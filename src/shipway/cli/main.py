@@ -15,6 +15,7 @@ from shipway.cli import (
     dev,
     doctor,
     env,
+    housekeeping,
     init,
     login,
     logs,
@@ -41,6 +42,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         login.server,
         console.console,
         status.status,
+        housekeeping.housekeeping,
     ),
     "An app": (init.init, dev.dev, apps.app, env.env, notify.notify),
     "Delivery": (
