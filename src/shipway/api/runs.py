@@ -55,6 +55,12 @@ async def cancel(run: str, asker: Asker, on: On) -> wire.Run:
     return shapes.run(await on.runs.get(run))
 
 
+@router.post("/runs/{run}/retry", name="run.retry", status_code=202)
+async def retry(run: str, asker: Asker, on: On) -> wire.Run:
+    """Start another run of the same commit."""
+    return shapes.run(await on.requests.retry(run, asker))
+
+
 @router.get("/runs/{run}/events", name="run.events")
 async def events(
     run: str, on: On, heard: Heard, after: Annotated[str, fastapi.Query(max_length=20_000)] = ""

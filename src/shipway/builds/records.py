@@ -44,6 +44,21 @@ class Pushes:
                 ]
             )
 
+    async def again(self, app: str, branch: str, commit: str, *, by: str) -> Push:
+        """Record that a branch's present commit is asked for again.
+
+        Raises `errors.Refused` when the branch is elsewhere now.
+        """
+        async with self._db.transaction():
+            await self._db.rows(_SQL["lock_pushes"], app=app)
+            now = (await self.branches(app)).get(branch, "")
+            if now != commit:
+                raise errors.Refused(
+                    f"{branch} is at {now[:12] or 'nothing'} now, and no more at {commit[:12]}.",
+                    fix="Retry its newest run, or push.",
+                )
+            return await self._add(app, branch, commit, commit, by)
+
     async def branches(self, app: str) -> dict[str, str]:
         """Return where each branch was at its last recorded push; "" when deleted."""
         rows = await self._db.rows(_SQL["branches"], app=app)

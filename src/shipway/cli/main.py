@@ -50,6 +50,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         runs.runs,
         logs.logs,
         runs.cancel,
+        runs.retry,
         releases.releases,
         releases.approve,
         releases.rollback,

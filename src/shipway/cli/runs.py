@@ -68,3 +68,13 @@ async def cancel(session: Session, run: str) -> None:
     async with session.client() as client:
         ended = await client.cancel(run)
     session.out.say(ended.sentence or f"{ended.id} is {ended.state}.")
+
+
+@click.command()
+@click.argument("run")
+@verb
+async def retry(session: Session, run: str) -> None:
+    """Start another run of the same commit, after one that failed or was cancelled."""
+    async with session.client() as client:
+        again = await client.retry(run)
+    session.out.say(f"{again.id} runs {again.branch} at {again.commit[:10]} again.")

@@ -103,6 +103,9 @@ class Client(UpdateCalls, HousekeepingCalls):
     async def cancel(self, run: str) -> wire.Run:
         return await self._ask(wire.Run, "POST", _path("runs", run, "cancel"), {})
 
+    async def retry(self, run: str) -> wire.Run:
+        return await self._ask(wire.Run, "POST", _path("runs", run, "retry"), {})
+
     async def follow(self, run: str, *, after: str = "") -> AsyncIterator[wire.Event]:
         """Tell a run's events as they happen, until it is over; a broken stream is taken up
         again where it broke. Beats are left out."""

@@ -22,17 +22,25 @@ class Ward:
     gates: Sequence[Gate]
     approvals: Sequence[Approval]
     may_approve: bool
+    may_rush: bool
+    """Whether an owner looks at this, whose yes is enough in an emergency."""
 
     @property
     def is_open(self) -> bool:
         return all(gate.open for gate in self.gates)
 
 
-APPROVE = Deed(
-    name="approve",
-    method="POST",
-    path="/v1/apps/{app}/environments/{environment}/approvals",
-    body=taken("release", "reason"),
+_APPROVALS = "/v1/apps/{app}/environments/{environment}/approvals"
+
+DEEDS = (
+    Deed(name="approve", method="POST", path=_APPROVALS, body=taken("release", "reason")),
+    Deed(
+        name="approve_in_emergency",
+        method="POST",
+        path=_APPROVALS,
+        body=taken("release", "reason", emergency=True),
+        sure="environment",
+    ),
 )
 
 
@@ -40,32 +48,24 @@ async def of(asked: Asked, release: Release) -> tuple[Ward, ...]:
     """Return the gates by environment, in the order in which a release comes to them."""
     gates = await asked.on.releases.gates(release.id)
     given = await asked.on.approvals.of_release(release.id)
-    known = _environments(release)
     return tuple(
         Ward(
             environment=name,
             gates=[gate for gate in gates if gate.environment == name],
             approvals=given.get(name, ()),
-            may_approve=_may_approve(asked, release, name, known, gates),
+            may_approve=_waits(release, name, gates) and asked.may(Action.APPROVE, name),
+            may_rush=_waits(release, name, gates) and asked.may(Action.EMERGENCY, name),
         )
-        for name in known
+        for name in _environments(release)
         if name in {gate.environment for gate in gates} or given.get(name)
     )
 
 
-def _may_approve(
-    asked: Asked,
-    release: Release,
-    environment: str,
-    known: Sequence[str],
-    gates: Sequence[Gate],
-) -> bool:
-    waits = any(g.environment == environment and g.name == "approved" and not g.open for g in gates)
-    return (
-        release.state == "ready"
-        and waits
-        and environment in known
-        and asked.may(Action.APPROVE, environment)
+def _waits(release: Release, environment: str, gates: Sequence[Gate]) -> bool:
+    """Say whether a yes would bring it nearer."""
+    return release.state == "ready" and any(
+        gate.environment == environment and gate.name == "approved" and not gate.open
+        for gate in gates
     )
 
 

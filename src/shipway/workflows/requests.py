@@ -216,6 +216,20 @@ class Requests:
     async def _notify(self, workflow: str) -> None:
         await self._db.rows("select pg_notify(%(channel)s, %(id)s)", channel=INTERRUPT, id=workflow)
 
+    async def retry(self, run: str, caller: Caller) -> Run:
+        """Start another run of the same commit, while its branch is there still.
+
+        Raises `errors.Conflict` for a run that is not over, and for one that succeeded.
+        """
+        caller.must(Action.PUSH)
+        found = await self._runs.get(run)
+        if not found.state.is_final or found.state is State.SUCCEEDED:
+            raise errors.Conflict(f"{run} cannot be retried: it is {found.state}.")
+        push = await self._pushes.again(found.app, found.branch, found.commit, by=caller.person)
+        again = await self._run_of(push)
+        await self._remote.start(names.delivery(again.id))
+        return again
+
     async def end_runs(self, app: str, sentence: str) -> None:
         """Cancel whatever an app still runs, because it goes."""
         for run in await self._runs.list(app, limit=50):

@@ -30,6 +30,20 @@ async def test_an_approval_is_given_and_recorded_as_by_the_api(
     assert [start.workflow for start in live.remote.started] == ["promote"]
 
 
+async def test_an_owner_goes_past_the_gates_in_an_emergency(
+    past: Past, live: Live, as_: Opens
+) -> None:
+    async with as_("bo") as browser:
+        await browser.open(V3)
+        assert "It is an emergency" not in browser.text
+    async with as_("olga") as browser:
+        await browser.open(V3)
+        await browser.send("approve_in_emergency", reason="it is down", sure="production")
+        assert browser.page.status_code == 200, browser.text
+    deeds = [(entry.who, dict(entry.detail)) for entry in await live.platform.audit.list(limit=5)]
+    assert any(who == "olga" and detail.get("emergency") for who, detail in deeds)
+
+
 async def test_two_approve_at_once(past: Past, live: Live, as_: Opens) -> None:
     async with as_("bo") as bo, as_("olga") as olga:
         await bo.open(V3)
@@ -68,10 +82,29 @@ async def test_a_run_is_cancelled(past: Past, live: Live, as_: Opens) -> None:
     assert (await live.platform.runs.get(past.runs[4])).state is State.CANCELLED
 
 
+async def test_a_run_that_failed_goes_again(past: Past, live: Live, as_: Opens) -> None:
+    run = await live.platform.runs.get(past.runs[3])
+    await live.platform.database.run(
+        "insert into builds.pushes (app, number, branch, before, commit, by)"
+        " values ('tiny', 90, %(branch)s, '', %(commit)s, 'ana')",
+        branch=run.branch,
+        commit=run.commit,
+    )
+    async with as_("ana") as browser:
+        await browser.open(f"/console/apps/tiny/runs/{run.id}")
+        await browser.send("retry")
+        assert "This run goes over the same commit again." in browser.text
+        again = str(browser.page.url).rsplit("/", 1)[1]
+    assert again != run.id
+    assert (await live.platform.runs.get(again)).commit == run.commit
+    assert [start.id for start in live.remote.started] == [again]
+
+
 @pytest.mark.parametrize(
     ("path", "deed", "fields"),
     [
         ("runs/{run}", "cancel", {}),
+        ("runs/{run}", "retry", {}),
         ("releases/v3", "approve", {"environment": "production", "release": "v3"}),
         ("releases/v2", "take_back", {"environment": "production", "sure": "tiny"}),
         ("releases/v2", "deploy_again",

@@ -151,6 +151,28 @@ async def test_a_run_is_cancelled_once_and_by_those_who_may(
         await requests.cancel(run.id, DEV)
 
 
+async def test_a_run_that_failed_is_retried_while_its_branch_is_there(
+    requests: Requests, branches: Branches, database: db.Database, remote: Remote
+) -> None:
+    branches.refs_now = {"main": commit(1)}
+    (run,) = await requests.pushes_arrived("tiny", "dev")
+    with pytest.raises(errors.Conflict, match="cannot be retried: it is waiting"):
+        await requests.retry(run.id, DEV)
+    await Runs(database).set_state(run.id, State.FAILED, "No.")
+    with pytest.raises(errors.Denied, match="eve is a viewer"):
+        await requests.retry(run.id, VIEWER)
+
+    again = await requests.retry(run.id, DEV)
+
+    assert (again.commit, again.branch) == (run.commit, "main")
+    assert remote.started[-1].id == again.id
+    assert await requests.pushes_arrived("tiny", "dev") == []
+    branches.refs_now = {"main": commit(2)}
+    await requests.pushes_arrived("tiny", "dev")
+    with pytest.raises(errors.Refused, match="main is at"):
+        await requests.retry(run.id, DEV)
+
+
 async def test_what_was_given_up_is_ended_where_it_ran_and_once(
     requests: Requests, remote: Remote, branches: Branches, database: db.Database
 ) -> None:

@@ -145,7 +145,7 @@ PAGE = Page(
     show=show,
     template="release/page.html",
     deeds=(
-        gates.APPROVE,
+        *gates.DEEDS,
         Deed(
             name="take_back",
             method="POST",

@@ -8,6 +8,7 @@ from typing import Any
 
 from shipway.access.model import Action
 from shipway.builds.logs import Logs
+from shipway.builds.model import State
 from shipway.console import gates, loglines
 from shipway.console.page import Asked, Deed, Page, Shown
 from shipway.console.pages.run import model
@@ -43,6 +44,9 @@ async def show(asked: Asked) -> Shown:
             "bars": model.bars(steps, clock.now()),
             "width": model.WIDTH,
             "may_cancel": not run.state.is_final and asked.may(Action.CANCEL_RUN),
+            "may_retry": run.state.is_final
+            and run.state is not State.SUCCEEDED
+            and asked.may(Action.PUSH),
             "log": await asyncio.to_thread(_log, on.logs, run.id, step, asked.query),
         },
         panels={"steps": steps, "artifacts": artifacts, "gates": gates.rows(wards)},
@@ -83,6 +87,13 @@ PAGE = Page(
     template="run/page.html",
     deeds=(
         Deed(name="cancel", method="POST", path="/v1/runs/{run}/cancel", said="{sentence}"),
-        gates.APPROVE,
+        Deed(
+            name="retry",
+            method="POST",
+            path="/v1/runs/{run}/retry",
+            said="This run goes over the same commit again.",
+            then="/apps/{app}/runs/{id}",
+        ),
+        *gates.DEEDS,
     ),
 )
