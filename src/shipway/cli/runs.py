@@ -74,7 +74,7 @@ async def cancel(session: Session, run: str) -> None:
 @click.argument("run")
 @verb
 async def retry(session: Session, run: str) -> None:
-    """Start another run of the same commit, after one that failed or was cancelled."""
+    """Run the commit of a run again."""
     async with session.client() as client:
         again = await client.retry(run)
     session.out.say(f"{again.id} runs {again.branch} at {again.commit[:10]} again.")

@@ -7,12 +7,14 @@ from releases.deployments d join releases.releases r on r.id = d.release
 where d.app = %(app)s and d.state = 'live'
 
 -- moving --
--- Deployments under way, and those that failed since the last success, newest first.
-select distinct on (d.environment) d.environment, d.id, d.kind, d.state, d.stage, d.plan,
-       d.sentence, d.started, d.ended, r.version
-from releases.deployments d join releases.releases r on r.id = d.release
-where d.app = %(app)s
-order by d.environment, d.id desc
+-- The newest deployment of each environment: under way, failed or the live one.
+select d.environment, d.id, d.kind, d.state, d.stage, d.plan, d.sentence, d.started, d.ended,
+       r.version
+from unnest(array['staging', 'production']) as known
+cross join lateral (
+    select * from releases.deployments
+    where app = %(app)s and environment = known order by started desc limit 1) d
+join releases.releases r on r.id = d.release
 
 -- shares --
 -- The part of each deployment in the traffic of an environment, per mille.
