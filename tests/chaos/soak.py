@@ -23,6 +23,8 @@ HERE = pathlib.Path(__file__).parents[2]
 TOLD = (
     "tests/contracts/updates/test_histories.py",
     "tests/integration/builds/test_bad_days.py",
+    "tests/integration/builds/test_python_servers.py",
+    "tests/integration/builds/test_expo.py",
     "tests/integration/git/test_bad_pushes.py",
     "tests/integration/runtime/test_instances.py",
     "tests/stories",

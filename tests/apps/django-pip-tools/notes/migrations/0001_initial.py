@@ -7,6 +7,14 @@ class Migration(migrations.Migration):
     operations = [
         migrations.CreateModel(
             name="Note",
-            fields=[("id", models.BigAutoField(primary_key=True)), ("text", models.TextField())],
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.TextField()),
+            ],
         )
     ]
