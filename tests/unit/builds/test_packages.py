@@ -47,6 +47,18 @@ def test_the_nearest_version_is_taken_and_the_other_one_only_if_needed(
     assert "node_modules/b/index.js" not in found
 
 
+def test_an_optional_peer_comes_along_where_the_server_has_chosen_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    shelf = tmp_path / "node_modules"
+    optional = {"optional": True}
+    package(shelf / "knex", peerDependenciesMeta={"pg": optional, "mysql": optional})
+    package(shelf / "pg")
+    package(shelf / "mysql")
+    found = packages.closure(tmp_path, tmp_path, ["knex"], declared=["knex", "pg"])
+    assert {home.name for home in found.homes} == {"knex", "pg"}
+
+
 def test_links_of_pnpm_are_kept_with_what_they_lead_to(tmp_path: pathlib.Path) -> None:
     store = tmp_path / "node_modules" / ".pnpm"
     a = package(store / "a@1" / "node_modules" / "a", dependencies={"b": "1"})

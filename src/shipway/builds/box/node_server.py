@@ -105,7 +105,9 @@ def _bundled(wanted: Wanted, esbuild: pathlib.Path, scratch: pathlib.Path) -> li
     typed = main.parent / "package.json"
     mode = {"esm": "module", "cjs": "commonjs"}[kind]
     typed.write_text(json.dumps({**packages.manifest(main.parent), "type": mode}, indent=1))
-    needed = packages.closure(wanted.root, wanted.folder, _imported(told, wanted.folder))
+    imported = _imported(told, wanted.folder)
+    declared = packages.needs(packages.manifest(wanted.folder))
+    needed = packages.closure(wanted.root, wanted.folder, imported, declared)
     return [*given, main, typed, *_manifests(wanted), *needed.paths]
 
 

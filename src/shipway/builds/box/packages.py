@@ -25,6 +25,9 @@ class Closure:
     """Packages with all that they need. ``links`` lead to packages; ``homes`` are real folders."""
 
     root: pathlib.Path
+    declared: frozenset[str] = frozenset()
+    """What the server's own manifest asks for: of the optional peers of a package, which it may
+    load by name alone (a driver, say), those are needed that the server has chosen."""
     homes: set[pathlib.Path] = field(default_factory=set)
     links: set[pathlib.Path] = field(default_factory=set)
 
@@ -44,13 +47,18 @@ class Closure:
         return not path.is_symlink() or any(home in self.homes for home in target.parents)
 
 
-def closure(root: pathlib.Path, folder: pathlib.Path, names: Iterable[str]) -> Closure:
+def closure(
+    root: pathlib.Path,
+    folder: pathlib.Path,
+    names: Iterable[str],
+    declared: Iterable[str] = (),
+) -> Closure:
     """Return the packages of these names, as a file in ``folder`` finds them, and their needs.
 
     Raises `StepFailed` when one of the names is not installed. A need of a package that is not
     there is left to the package: many are optional without saying so.
     """
-    found = Closure(root)
+    found = Closure(root, frozenset(declared))
     for name in sorted(set(names)):
         place = find(root, folder, name)
         if place is None:
@@ -123,7 +131,8 @@ def _add(found: Closure, place: pathlib.Path) -> None:
         if home in found.homes:
             continue
         found.homes.add(home)
-        asked = needs(manifest(home))
+        read = manifest(home)
+        asked = needs(read) | (found.declared & set(_table(read, "peerDependenciesMeta")))
         places = (find(found.root, home, name) for name in sorted(asked))
         waiting.extend(one for one in places if one)
 
