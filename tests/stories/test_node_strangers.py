@@ -41,8 +41,6 @@ STRANGERS = [
     Stranger("koa-sql", "/healthcheck", {"notes": 0}),
     # npm workspaces, Knex, its own Node, and an await where a module begins.
     Stranger("fastify-workspaces", "/health", {"words": "hello workspaces", "notes": 0}),
-    # Prisma without engines from outside the registry.
-    Stranger("express-prisma", "/healthz", {"notes": 0}),
 ]
 
 
