@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import psycopg
 import pytest
 import pytest_socket
@@ -37,6 +38,14 @@ NO_DURABILITY = {
     "max_connections": "200",
 }
 
+
+hypothesis.settings.register_profile(
+    "timeless",  # how long an example takes says how busy the machine is
+    hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("timeless")
 
 TIERS = ("unit", "architecture", "contracts", "integration", "stories", "chaos", "soak")
 """The folders of the tests, the quick ones first: what is broken is heard of early."""
