@@ -70,6 +70,24 @@ def test_a_client_that_never_asks_for_the_address_needs_none(
     client._check_address(folder, export, {})
 
 
+def test_commands_and_compiler_are_found_as_pnpm_puts_them(
+    folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """The compiler is beside React Native in its own store, and a command is a shell script."""
+    store = folder / "node_modules" / ".pnpm" / "react-native@1" / "node_modules"
+    hermesc = store / client._HERMESC[0]
+    command = folder / "node_modules" / ".bin" / "fingerprint"
+    for path, text in ((hermesc, "the compiler"), (command, '#!/bin/sh\necho \'{"hash": "f"}\'\n')):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    (store / "react-native").mkdir()
+    (folder / "node_modules" / "react-native").symlink_to(store / "react-native")
+    wrapped = client._wrap_hermesc(folder, tmp_path) / "build" / "bin" / "hermesc"
+    assert str(hermesc) in wrapped.read_text()
+    assert client.fingerprint(folder, "ios", tmp_path / "fingerprint.json") == "f"
+
+
 def test_source_maps_are_an_artifact_of_their_own(
     export: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

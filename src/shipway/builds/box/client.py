@@ -79,7 +79,7 @@ def export(
     if platform != "web":
         env["REACT_NATIVE_OVERRIDE_HERMES_DIR"] = str(_wrap_hermesc(folder, scratch, base))
         flags = ("--source-maps",)
-    expo = ("node", str(_program(folder, "expo")), "export", "--platform", platform)
+    expo = (_program(folder, "expo"), "export", "--platform", platform)
     program.run((*expo, "--output-dir", str(target), *flags), folder, env)
     _check_address(folder, target, publics)
     if platform != "web":
@@ -117,7 +117,7 @@ def hermes_version(export_: pathlib.Path) -> str:
 
 def fingerprint(folder: pathlib.Path, platform: str, target: pathlib.Path) -> str:
     """Write what the native side of the client is made of to a file, and return its hash."""
-    tool = ("node", str(_program(folder, "fingerprint")), "fingerprint:generate")
+    tool = (_program(folder, "fingerprint"), "fingerprint:generate")
     output = program.output_of((*tool, "--platform", platform), folder, {"EXPO_OFFLINE": "1"})
     try:
         found = json.loads(output[output.index("{") :])
@@ -130,7 +130,7 @@ def fingerprint(folder: pathlib.Path, platform: str, target: pathlib.Path) -> st
 
 def _public_config(folder: pathlib.Path, env: Mapping[str, str]) -> str:
     """Return the public configuration as JSON, the same text for the same configuration."""
-    tool = ("node", str(_program(folder, "expo")), "config", "--type", "public", "--json")
+    tool = (_program(folder, "expo"), "config", "--type", "public", "--json")
     output = program.output_of(tool, folder, env)
     try:
         found = json.loads(output[output.index("{") :])
@@ -156,7 +156,7 @@ def _wrap_hermesc(
     folder: pathlib.Path, scratch: pathlib.Path, base: pathlib.Path | None = None
 ) -> pathlib.Path:
     for place in _HERMESC:
-        if found := _upwards(folder, f"node_modules/{place}"):
+        if found := _package_file(folder, place):
             wrapper = scratch / "hermes" / "build" / "bin" / "hermesc"
             wrapper.parent.mkdir(parents=True)
             text = _WRAPPER.replace("@HERMESC@", repr(str(found)))
@@ -166,9 +166,20 @@ def _wrap_hermesc(
     raise StepFailed("node_modules has no Hermes compiler: is react-native installed?")
 
 
-def _program(folder: pathlib.Path, name: str) -> pathlib.Path:
+def _package_file(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+    """Find a file of a package of the client, or of one that only React Native sees (pnpm)."""
+    around = [folder]
+    if native := _upwards(folder, "node_modules/react-native"):
+        around.append(native.resolve())
+    found = (_upwards(here, f"node_modules/{name}") for here in around)
+    return next((place for place in found if place), None)
+
+
+def _program(folder: pathlib.Path, name: str) -> str:
+    """Find a command of a package. npm links it to its JavaScript, pnpm writes a shell script:
+    it is run as it is."""
     if found := _upwards(folder, f"node_modules/.bin/{name}"):
-        return found
+        return str(found)
     raise StepFailed(
         f"node_modules has no `{name}`: add an [[install]] for the client to shipway.toml."
     )
