@@ -25,6 +25,7 @@ from demo.stage import Failed, Stage
 AIOS = pathlib.Path(__file__).parent.parent / "examples" / "aios"
 GREETING = "api/src/aios/greeting.py"
 ABOUT = "client/src/app/(tabs)/about.tsx"
+LOADED = f"at least {AT_LEAST_PER_SECOND} requests a second were asked"
 KEPT_AS_ROOT = pathlib.Path("/var/lib/shipway-demo")
 
 
@@ -61,7 +62,9 @@ async def story(stage: Stage) -> dict[str, Any]:
         await _update(phone, figures)
         await _take_back(stage, figures)
         await _update_back(phone, figures)
-        figures["ok"] = _is_good(figures)
+        kept = claims(figures)
+        figures["broken_claims"] = [claim for claim, is_true in kept.items() if not is_true]
+        figures["ok"] = all(kept.values())
     except Failed as error:
         say(f"The demo failed: {error}")
         figures["error"] = str(error)
@@ -147,15 +150,17 @@ async def _update_back(phone: Phone, figures: dict[str, Any]) -> None:
     figures["updates"] |= phone.figures()
 
 
-def _is_good(figures: dict[str, Any]) -> bool:
-    return (
-        figures["failed_requests"] == 0
-        and figures["versions_seen"] == ["v1", "v2"]
-        and figures["tls"] == "TLSv1.3"
-        and figures["requests_per_second"] >= AT_LEAST_PER_SECOND
-        and figures["updates"]["patched"] >= 1
-        and bool(figures["updates"]["back_on_first"])
-    )
+def claims(figures: dict[str, Any]) -> dict[str, bool]:
+    """Return what the demo claims, and whether it came true."""
+    updates = figures["updates"]
+    return {
+        "no request failed": figures["failed_requests"] == 0,
+        "both versions were seen": figures["versions_seen"] == ["v1", "v2"],
+        "all of it went through TLS 1.3": figures["tls"] == "TLSv1.3",
+        LOADED: figures["requests_per_second"] >= AT_LEAST_PER_SECOND,
+        "the phone got a patch": updates["patched"] >= 1,
+        "the phone went back with the release": bool(updates["back_on_first"]),
+    }
 
 
 def invitation(stage: Stage, figures: dict[str, Any]) -> str:

@@ -227,18 +227,20 @@ class Trial:
 
         return await self.until(made)
 
-    async def promote(self, version: str) -> wire.Deployment:
-        """Approve a release, and wait until its deployment is over."""
-
-        async def approve(api: client.Client) -> wire.Said:
+    async def approve(self, version: str, *, person: str = "ada") -> str:
+        async def say(api: client.Client) -> wire.Said:
             return await api.approve(self.stage.app, "production", release=version)
 
-        await self.until(approve, person="ada")
+        return (await self.until(say, person=person)).sentence
+
+    async def promote(self, version: str) -> wire.Deployment:
+        """Approve a release, and wait until its deployment is over."""
+        await self.approve(version)
         deployment = await self.ended(lambda one: one.version == version)
         self.expected.promoted(version, deployment.state)
         return deployment
 
-    async def roll_back(self) -> wire.Deployment:
+    async def roll_back(self, *, to: str = "") -> wire.Deployment:
         """Ask once for production to be taken back, and wait until that is over."""
 
         async def known(api: client.Client) -> set[str]:
@@ -250,7 +252,7 @@ class Trial:
             newest = (await api.deployments(self.stage.app, "production", limit=1)).items[0]
             if newest.id not in before:
                 return newest
-            return await api.roll_back(self.stage.app, "production")
+            return await api.roll_back(self.stage.app, "production", to=to)
 
         before = await self.until(known)
         asked = await self.until(ask, person="ada")

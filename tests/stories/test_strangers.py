@@ -67,17 +67,17 @@ async def test_who_may_not_is_told_so(tiny: Stage) -> None:
 
 @pytest.mark.usefixtures("untouched")
 async def test_a_token_that_has_expired_opens_nothing(tiny: Stage) -> None:
-    await tiny.invite("olga", "owner")
+    await tiny.invite("tilda", "owner")
     url = settings.load(home=tiny.shipway_home).database_url
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute("update access.tokens set expires = now() where person = 'olga'")
 
-    async with tiny.api("olga") as api:
+    async with tiny.api("tilda") as api:
         with pytest.raises(errors.Denied, match="expired"):
             await api.apps()
         with pytest.raises(errors.Denied, match="expired"):
             await api.roll_back(tiny.app, "staging")
-    pushed, *commands = await refused_commands(tiny, "olga", tiny.app)
+    pushed, *commands = await refused_commands(tiny, "tilda", tiny.app)
 
     assert "expired" in pushed
     assert all("ended with status 4" in said and "expired" in said for said in commands)

@@ -380,7 +380,7 @@ async def test_a_link_cannot_carry_the_machine_into_an_artifact(site: Site) -> N
         folder="deep",
         inputs=("deep",),
         produces=("migrations",),
-        details={"files": "migrations"},
+        details={"files": "migrations", "packages": ""},
     )
     with pytest.raises(errors.Failed, match="link that leads out"):
         await site.builder.perform(run, "linked", commit, wanted, Mask())
@@ -442,7 +442,12 @@ async def test_what_a_node_server_lacks_is_named_with_the_fix(site: Site) -> Non
 async def test_a_wrong_entry_is_found_before_anything_starts(site: Site) -> None:
     commit = await site.app("wrong", {"main.py": "def serve(): ...\n"})
     run = await site.begin("wrong", commit)
-    fetch = BuildStep(name="server dependencies", kind=StepKind.WHEELS, inputs=("pyproject.toml",))
+    fetch = BuildStep(
+        name="server dependencies",
+        kind=StepKind.WHEELS,
+        inputs=("pyproject.toml",),
+        details={"requirements": "", "extras": "", "groups": ""},
+    )
     await site.builder.perform(run, "wrong", commit, fetch, Mask())
     wanted = BuildStep(
         name="server",
@@ -450,7 +455,7 @@ async def test_a_wrong_entry_is_found_before_anything_starts(site: Site) -> None
         inputs=(".",),
         needs=("server dependencies",),
         produces=("server",),
-        details={"entry": "app.main:serve"},
+        details={"entry": "app.main:serve", "module": ""},
     )
     with pytest.raises(errors.Failed, match=r"no module app\.main"):
         await site.builder.perform(run, "wrong", commit, wanted, Mask())

@@ -55,6 +55,10 @@ class Guard:
             if found := await self._disk() or self._memory(pid):
                 return found
 
+    def full(self) -> errors.Failed | None:
+        """Say what the file system lacks now: a task can fill it, and fail, between two looks."""
+        return short(disk.space(self.folder), self.reserve // 2)
+
     async def _disk(self) -> errors.Failed | None:
         now = disk.space(self.folder)
         if found := short(now, self.reserve // 2):
@@ -165,6 +169,8 @@ async def run(
     task, when its time or the bounds of its sandbox ended it."""
     try:
         status = await _guarded(wanted, on_line, guard)
+        if status and guard and (why := guard.full()):
+            raise _named(task, why)
         if status and task.sandbox:
             _explain(task.sandbox, status, group)
     except command.CommandFailed as error:
