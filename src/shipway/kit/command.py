@@ -229,7 +229,7 @@ async def _start(command: Command) -> asyncio.subprocess.Process:
         user, group = command.ids
         who = {"user": user, "group": group, "extra_groups": ()}
     try:
-        return await asyncio.create_subprocess_exec(  # noqa: TID251 -- the one door to processes
+        process = await asyncio.create_subprocess_exec(  # noqa: TID251 -- the one door to processes
             *command.argv,
             env=dict(command.env),
             cwd=command.cwd,
@@ -244,6 +244,12 @@ async def _start(command: Command) -> asyncio.subprocess.Process:
         raise errors.Unavailable(
             f"`{command.argv[0]}` cannot be started: {error.strerror}."
         ) from error
+    # A program may end without having read its input, before, while or after it is written; only
+    # sometimes does drain() tell. A loss that nobody asks about would be logged later as if
+    # something had gone wrong. wait_closed() is no way to ask: cancelled, it breaks what it awaits.
+    closed = process._protocol._stdin_closed  # type: ignore[attr-defined]  # noqa: SLF001
+    closed.add_done_callback(lambda told: told.cancelled() or told.exception())
+    return process
 
 
 async def _ask_to_end(
@@ -261,13 +267,9 @@ async def _ask_to_end(
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
     assert process.stdin
-    try:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(data)
         await process.stdin.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        # A loss that nobody asks about is logged later, as if something had gone wrong.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await process.stdin.wait_closed()
     process.stdin.close()
 
 

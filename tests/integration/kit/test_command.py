@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,9 +14,16 @@ from shipway.kit import command
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("size", [10, 1_000_000])
+def until_ended(pid: int) -> None:
+    """Hold everything up until a process has ended; its status stays for who waits for it."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+@pytest.mark.parametrize("size", [10, 100_000, 1_000_000])
+@pytest.mark.parametrize("on_start", [None, until_ended], ids=["at any time", "before it is fed"])
 async def test_a_program_that_ends_without_reading_leaves_nothing_to_complain_of(
-    size: int,
+    size: int, on_start: Callable[[int], None] | None
 ) -> None:
     complaints: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
@@ -27,7 +37,8 @@ async def test_a_program_that_ends_without_reading_leaves_nothing_to_complain_of
                 timeout=10,
                 stdin=b"x" * size,
             )
-            assert (await command.run(asked, check=False)).status == 3
+            outcome = await command.run(asked, check=False, on_start=on_start)
+            assert outcome.status == 3
         gc.collect()
         await asyncio.sleep(0)
     finally:
