@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from shipway.console import loglines
+from shipway.console import loglines, marks
 from shipway.console.showing import Console
 from shipway.kit import db, errors
 from shipway.kit.notices import Notices
@@ -23,7 +23,8 @@ MOST = 500
 """Streams at once: each is a page that somebody looks at."""
 
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
-_SQL = db.queries(__package__)
+
+_Look = Callable[[db.Database, str], Awaitable[str]]
 
 
 class Live:
@@ -32,7 +33,7 @@ class Live:
     def __init__(self, console: Console, notices: Notices) -> None:
         self._console = console
         self._notices = notices
-        self._looks: dict[str, asyncio.Task[str]] = {}
+        self._looks: dict[tuple[_Look, str], asyncio.Task[str]] = {}
         self._open = 0
 
     def routes(self) -> tuple[Route, ...]:
@@ -45,7 +46,7 @@ class Live:
         """``changed`` with a mark whenever something of an app is another."""
         await self._console.session(request)
         app = request.path_params["app"]
-        return self._stream(self._marks(request, "mark_of_app", app))
+        return self._stream(self._marks(request, marks.of_app, app))
 
     async def of_run(self, request: Request) -> Response:
         """``changed`` as above, and ``lines`` of the step that is looked at."""
@@ -69,12 +70,12 @@ class Live:
         finally:
             self._open -= 1
 
-    async def _marks(self, request: Request, query: str, subject: str) -> AsyncIterator[str]:
+    async def _marks(self, request: Request, look: _Look, subject: str) -> AsyncIterator[str]:
         """Tell the mark of now, and each one that follows."""
         told = ""
         with self._notices.of_all() as notice:
             while not self._notices.closed:
-                mark = await self._mark(query, subject)
+                mark = await self._mark(look, subject)
                 yield _event("changed", mark) if mark != told else ": beat\n\n"
                 told = mark
                 await notice.wait(BEAT)
@@ -89,7 +90,7 @@ class Live:
         told = ""
         with self._notices.of_all() as notice:
             while not self._notices.closed:
-                mark = await self._mark("mark_of_run", run)
+                mark = await self._mark(marks.of_run, run)
                 if mark != told:
                     yield _event("changed", mark)
                     told = mark
@@ -106,19 +107,20 @@ class Live:
                     yield _event("over", "")
                     return
 
-    async def _mark(self, query: str, subject: str) -> str:
+    async def _mark(self, look: _Look, subject: str) -> str:
         """Return what stands for the present state; those who ask at once share one look."""
-        key = f"{query} {subject}"
+        key = look, subject
         if key not in self._looks:
-            task = asyncio.create_task(self._look(query, subject))
-            self._looks[key] = task
-            task.add_done_callback(lambda _: self._looks.pop(key, None))
+            self._looks[key] = asyncio.create_task(self._look(look, subject))
         return await asyncio.shield(self._looks[key])
 
-    async def _look(self, query: str, subject: str) -> str:
-        await asyncio.sleep(GATHER)
-        row = await self._console.on.database.row(_SQL[query], subject=subject)
-        return str(row["mark"]) if row else ""
+    async def _look(self, look: _Look, subject: str) -> str:
+        try:
+            await asyncio.sleep(GATHER)
+        finally:
+            # Who asks from now on may know of something that this look does not see any more.
+            del self._looks[look, subject]
+        return await look(self._console.on.database, subject)
 
     async def _may_go_on(self, request: Request) -> bool:
         try:

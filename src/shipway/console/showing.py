@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shipway.access.sessions import Session
-from shipway.console import forms, page
+from shipway.console import forms, marks, page
 from shipway.console.door import Door
 from shipway.console.page import Asked, Page, Rows, Shown
 from shipway.kit import errors
@@ -65,10 +65,14 @@ class Console:
     ) -> Response:
         """Return a page, or the panel of it that is asked for in another form."""
         asked = self.asked(request, session)
-        shown = await found.show(asked)
         if panel := asked.query.get("panel"):
-            return _panel(shown, panel, asked.query.get("as", "json"))
-        return await self.html(request, found.template, session, shown, asked=asked, **more)
+            return _panel(await found.show(asked), panel, asked.query.get("as", "json"))
+        # Before the page is made: of what changes from here on, its events tell another mark.
+        mark = await marks.of_path(self.on.database, asked.path)
+        shown = await found.show(asked)
+        return await self.html(
+            request, found.template, session, shown, asked=asked, mark=mark, **more
+        )
 
     async def html(
         self,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from demo import console
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Route, expect
 from tests.fakes.history import Past
 from tests.fakes.platform import Live
 from tests.fakes.second_opinion import npm
@@ -122,13 +123,32 @@ async def test_a_form_is_not_taken_away_under_ones_hands(
     past: Past, live: Live, browser: Browser
 ) -> None:
     page = await signed_in(browser, live)
-    async with page.expect_response(lambda answer: "/console/live/" in answer.url):
-        await page.goto("/console/apps/tiny/releases/v2")
+    await page.goto("/console/apps/tiny/releases/v2")
     await page.locator("details.deed summary").first.click()
     await page.get_by_label("Why").first.fill("half a senten")
     await live.platform.runs.set_state(past.runs[4], State.FAILED, "No.")
     await expect(page.get_by_text("Something changed: show it")).to_be_visible()
     await expect(page.get_by_label("Why").first).to_have_value("half a senten")
+
+
+@pytest.mark.parametrize("address", ["", "/runs/{run}"], ids=["an app", "a run"])
+async def test_what_changes_before_a_page_listens_is_seen(
+    past: Past, live: Live, browser: Browser, address: str
+) -> None:
+    page, run = await signed_in(browser, live), past.runs[4]
+    asked, changed = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        asked.set()
+        await changed.wait()
+        await route.continue_()
+
+    await page.route("**/console/live/**", late)
+    await page.goto(f"/console/apps/tiny{address.format(run=run)}")
+    await asked.wait()
+    await live.platform.runs.set_state(run, State.FAILED, "Nobody listened.")
+    changed.set()
+    await expect(page.get_by_text("Nobody listened.").first).to_be_visible()
 
 
 async def test_pages_are_read_and_used_without_a_script(

@@ -53,7 +53,8 @@ setInterval(tick, 1000);
 // --- what changes by itself --------------------------------------------------
 
 let stream = null;
-let known = "";
+// What stands for the state that the page shows, or that it was told of last.
+let known = page()?.dataset.mark;
 let stale = false;
 
 // A form that somebody fills in is not taken away under their hands.
@@ -88,11 +89,9 @@ function listen() {
   const log = main.querySelector("ol.log[data-step]");
   const query = log ? `?${new URLSearchParams({ step: log.dataset.step, after: log.dataset.after })}` : "";
   stream = new EventSource(main.dataset.live + query);
-  let first = !known;
   stream.addEventListener("changed", (event) => {
     const mark = JSON.parse(event.data);
-    const isNews = !first && mark !== known;
-    first = false;
+    const isNews = mark !== known;
     known = mark;
     if (isNews) changed();
   });
