@@ -48,7 +48,7 @@ class Kills:
         self._steps.add(step)
         for part in tuple(self._next):
             lost, began = victims.find(part, self._trial.stage), time.monotonic()
-            orphans = lost.children() if lost and part in ENDED_AS_ORPHANS else []
+            orphans = victims.children(lost) if lost and part in ENDED_AS_ORPHANS else []
             if lost and victims.kill(lost):
                 self._next.remove(part)
                 self._next.append(part)

@@ -135,6 +135,7 @@ class Trial:
     @contextlib.asynccontextmanager
     async def at_each_point(self, act: OnPoint) -> AsyncIterator[None]:
         """Have the worker wait at each point of each step until ``act`` has been done."""
+        self.troubles.clear()  # those of a test before are told by that test
         self.on_point = act
         try:
             yield

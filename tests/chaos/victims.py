@@ -75,8 +75,24 @@ def find(part: Part, stage: Stage) -> psutil.Process | None:
     supervisor = supervisors[min(supervisors)]
     if part.role in {Role.SUPERVISOR, Role.LOG_SUPERVISOR}:
         return supervisor
-    # What runs after a death, before the next start, is no part of anything.
-    return next((one for one in supervisor.children() if one.name() != "finish"), None)
+    return next((one for one in children(supervisor) if _serves(one)), None)
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """Return the children of a process: none when it is gone."""
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _serves(process: psutil.Process) -> bool:
+    """Whether it is still there, and what the supervisor keeps: what runs after a death, before
+    the next start, is no part of anything."""
+    try:
+        return process.name() != "finish" and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def named(program: str) -> Iterator[psutil.Process]:
