@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 import time
 import uuid
@@ -59,21 +60,28 @@ class Phone:
         if launched.id != outcome.loaded:
             raise Failed(f"the phone runs {launched.id}, and not {outcome.loaded}")
         self._device.content_appeared()
-        self.bundles.append(sha256(self._device.storage.files[launched.launch.file_name]))
+        self.bundles.append(sha256(self._bundle()))
         return outcome
 
     async def wait_for_patch(self) -> dict[str, int]:
-        """Wait until the worker has made a patch to the newest update, and return its sizes."""
-        until = time.monotonic() + PATIENCE_SECONDS
+        """Wait until the newest update comes as a patch to this phone, and return its sizes."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await self._device.would_be_patched():  # noqa: ASYNC110 -- as phones ask
+                    await asyncio.sleep(0.5)
+        except TimeoutError as error:
+            raise Failed("no patch was made") from error
         async with self._stage.api() as api:
-            while time.monotonic() < until:
-                page = await api.updates(self._stage.app, environment="production", limit=1)
-                shown = await api.update(self._stage.app, page.items[0].id)
-                if offered := [one for one in shown.patches if one.offered]:
-                    smallest = min(offered, key=lambda one: one.size)
-                    return {"patch_bytes": smallest.size, "full_bytes": smallest.full_size}
-                await asyncio.sleep(0.5)
-        raise Failed("no patch was made")
+            page = await api.updates(self._stage.app, environment="production", limit=1)
+            shown = await api.update(self._stage.app, page.items[0].id)
+        running = hashlib.sha256(self._bundle()).hexdigest()
+        patch = next(one for one in shown.patches if one.offered and one.base == running)
+        return {"patch_bytes": patch.size, "full_bytes": patch.full_size}
+
+    def _bundle(self) -> bytes:
+        """Return what the phone runs now."""
+        assert self._device.launched
+        return self._device.storage.files[self._device.launched.launch.file_name]
 
     def figures(self) -> dict[str, Any]:
         downloads = self._device.downloads

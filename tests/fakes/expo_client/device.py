@@ -140,6 +140,15 @@ class Device:
         self.storage.fatal_error = None
         return self.reader.read(reply)
 
+    async def would_be_patched(self) -> bool:
+        """Whether the bundle of the update that is offered comes as a patch now."""
+        answer = await self.ask()
+        if answer.manifest is None:
+            return False
+        row = self._row(answer.manifest)
+        extra = answer.asset_headers(row.launch.key)
+        return await self.downloads.would_be_patched(row, self.launched, extra)
+
     async def check(self) -> Outcome:
         """Ask for an update and load it. It runs from the next `start`."""
         answer = None

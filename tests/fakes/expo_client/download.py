@@ -46,6 +46,15 @@ class Downloads:
             raise Incomplete(f"{asset.url} has another hash than its manifest says")
         self._storage.files[asset.file_name] = data
 
+    async def would_be_patched(
+        self, row: Row, launched: Row | None, extra: Mapping[str, str]
+    ) -> bool:
+        """Whether the bundle of an update comes as a patch now. Nothing of it is kept."""
+        wanted = headers.for_asset(
+            self._build, self._storage, launched, requested=row.id, extra=extra, patch=True
+        )
+        return is_patch(await self._get(row.launch.url, wanted))
+
     async def _ask(
         self,
         asset: Asset,
