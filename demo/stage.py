@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pathlib
 import shutil
@@ -19,6 +20,8 @@ LONGEST_SECONDS = 1800.0
 LEFT_OUT = shutil.ignore_patterns(
     "node_modules", ".venv", "dist", ".expo", "__pycache__", ".*_cache"
 )
+
+_held: list[socket.socket] = []
 
 
 class Failed(Exception):
@@ -253,10 +256,17 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_range(count: int) -> tuple[int, int]:
-    """Return a range of ports for instances, below those that the system gives out itself."""
+    """Return a range of ports for instances, below those that the system gives out itself.
+
+    The port behind it is held as long as this process lives: another one that looks for a range
+    meanwhile, before anything listens in this one, finds it taken.
+    """
     for first in range(20000, 32000 - count, count):
-        if all(_is_free(port) for port in range(first, first + count, 7)):
-            return first, first + count - 1
+        last = first + count - 1
+        if all(_is_free(port) for port in range(first, last, 7)):
+            with contextlib.suppress(OSError):
+                _held.append(socket.create_server(("127.0.0.1", last)))
+                return first, last - 1
     raise Failed("no free range of ports was found")
 
 

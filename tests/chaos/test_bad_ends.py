@@ -233,7 +233,10 @@ async def a_promotion_expires(tiny: Stage, mortal: Mortal) -> None:
         ("count_approvals", "before", AGE.format(age="59 minutes 55 seconds")),
         ("count_approvals", "recorded", AGE.format(age="31 days")),
     )
-    await tiny.shipway("approve", "--app", tiny.app, "--reason", "I know it works", person="dev")
+    async with tiny.api() as api:
+        version = (await api.releases(tiny.app, limit=1)).items[0].version  # others wait as well
+    reason = ("--reason", "I know it works")
+    await tiny.shipway("approve", version, "--app", tiny.app, *reason, person="dev")
     await mortal.told("waited 30 days for approval in production")
 
 

@@ -44,6 +44,7 @@ class Histories(stateful.RuleBasedStateMachine):
         super().__init__()
         self.kill_in = 0
         self.cancel_in = ""
+        self.failing = 0
         self.deploying: dict[str, str] = {}
         self.trial.on_point = self._at
 
@@ -98,8 +99,10 @@ class Histories(stateful.RuleBasedStateMachine):
         self.do(self._push_a_failing_test())
 
     async def _push_a_failing_test(self) -> None:
+        self.failing += 1
+
         def broken(text: str) -> str:
-            return text.replace("assertTrue", "assertFalse")
+            return text.replace("assertTrue", "assertFalse") + f"\n# {self.failing}\n"
 
         def mended(text: str) -> str:
             return text.replace("assertFalse", "assertTrue")

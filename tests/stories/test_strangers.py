@@ -70,7 +70,7 @@ async def test_a_token_that_has_expired_opens_nothing(tiny: Stage) -> None:
     await tiny.invite("tilda", "owner")
     url = settings.load(home=tiny.shipway_home).database_url
     async with await psycopg.AsyncConnection.connect(url) as connection:
-        await connection.execute("update access.tokens set expires = now() where person = 'olga'")
+        await connection.execute("update access.tokens set expires = now() where person = 'tilda'")
 
     async with tiny.api("tilda") as api:
         with pytest.raises(errors.Denied, match="expired"):
