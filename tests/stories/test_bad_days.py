@@ -209,10 +209,12 @@ async def test_the_yes_of_an_author_does_not_count_where_another_can_give_it(tin
     live = await tiny.live("production")
     async with changed(tiny, TINY, lambda text: text + "\n# by the author\n"):
         await tiny.deliver()
-    await tiny.shipway("approve", "--app", tiny.app, "--reason", "I know it works", person="dev")
-
     async with tiny.api() as api:
         newest = (await api.releases(tiny.app, limit=1)).items[0]
+    reason = ("--reason", "I know it works")
+    await tiny.shipway("approve", newest.version, "--app", tiny.app, *reason, person="dev")
+
+    async with tiny.api() as api:
         gates = (await api.release(tiny.app, newest.id)).gates
     assert not next(gate for gate in gates if gate.name == "approved").open
     await tiny.expect("production", live)

@@ -37,6 +37,9 @@ CRASHES_THAT_TELL = 3
 _ASK_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 _TOLD_LINES = 8
+_ANSWERS = 3
+"""So many in a row make an instance ready."""
+
 _LATE = "If it needs longer to start, raise `ready_seconds` in [server] of shipway.toml."
 
 
@@ -155,16 +158,19 @@ class Instances:
         timeout: float,
         crashes: int = CRASHES_THAT_TELL,
     ) -> None:
-        """Return when the instance itself answers 200. Raises `errors.Failed` when it does not in time,
-        or has died so many times; with the end of its log."""
+        """Return when the instance itself answers 200, a few times in a row: some die of their
+        first answer. Raises `errors.Failed` when it does not in time, or has died so many times;
+        with the end of its log."""
         until = time.monotonic() + timeout
         async with http.client(
             base_url=f"http://{instance.address}", timeout=_ASK_SECONDS
         ) as client:
-            answer = "nothing"
+            answer, in_a_row = "nothing", 0
             while time.monotonic() < until:
                 answer = await _ask(client, health)
-                if answer == "200" and self._is_its_own(instance):
+                well = answer == "200" and self._is_its_own(instance)
+                in_a_row = in_a_row + 1 if well else 0
+                if in_a_row == _ANSWERS:
                     return
                 await self._give_up_on_crashes(instance, crashes)
                 await asyncio.sleep(_PAUSE_SECONDS)
