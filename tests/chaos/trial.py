@@ -369,7 +369,7 @@ class Trial:
         async with await psycopg.AsyncConnection.connect(found.database_url) as record:
             rows = await record.execute(
                 "select service from runtime.instances i join releases.deployments d"
-                " on d.id = i.deployment where d.state in ('live', 'warm', 'rolled_back', 'retired')"
+                " on d.served_by = i.deployment where d.state in ('live', 'warm', 'rolled_back')"
             )
             known = {row[0] for row in await rows.fetchall()}
         running = {one.name for one in await wiring.keeper(found).services("server.")}
