@@ -222,7 +222,7 @@ async def test_the_yes_of_an_author_does_not_count_where_another_can_give_it(tin
     await tiny.shipway("approve", newest.version, "--app", tiny.app, *reason, person="dev")
 
     async with tiny.api() as api, asyncio.timeout(60):
-        while not (judged := await gates_saying(api, newest, "The yes of dev does not count")):  # noqa: ASYNC110 -- the API is asked; nobody tells
+        while not (judged := await gates_saying(api, newest, "does not count: an author")):  # noqa: ASYNC110 -- the API is asked; nobody tells
             await asyncio.sleep(0.1)
     assert not any(gate.open for gate in judged)
     await tiny.expect("production", live)
