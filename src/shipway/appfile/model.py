@@ -70,7 +70,8 @@ class Server:
     port: words.VariableName = "PORT"
     """The variable that tells the server which port to listen on."""
     health: words.UrlPath = "/health"
-    """The path that answers 200 when an instance can take traffic."""
+    """The path that answers 200 when an instance can take traffic: after three such in a row it
+    gets any."""
     ready_seconds: Annotated[words.Whole, pydantic.Field(ge=1, le=600)] = 60
     """How long an instance may take to become ready."""
     drain_seconds: Annotated[words.Whole, pydantic.Field(ge=0, le=300)] = 30

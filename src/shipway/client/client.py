@@ -14,11 +14,11 @@ import httpx2
 import pydantic
 
 from shipway.client import problems, sessions_wire, status_wire, wire
+from shipway.client.asking import Answer
 from shipway.client.housekeeping import HousekeepingCalls
 from shipway.client.updates import UpdateCalls
 from shipway.kit import errors, http
 
-Answer = TypeVar("Answer", bound=pydantic.BaseModel)
 Body = TypeVar("Body", bound=wire.Request)
 
 ATTEMPTS = 3

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import abc
-from typing import TypeVar
 from urllib.parse import quote
 
-import pydantic
-
 from shipway.client import wire
+from shipway.client.asking import Asking
 from shipway.client.housekeeping_wire import Housekeeping, KeepHouse
 
-Answer = TypeVar("Answer", bound=pydantic.BaseModel)
 
-
-class HousekeepingCalls(abc.ABC):
+class HousekeepingCalls(Asking):
     """The part of the client that speaks about housekeeping."""
-
-    @abc.abstractmethod
-    async def _ask(
-        self,
-        answer: type[Answer],
-        method: str,
-        path: str,
-        body: pydantic.BaseModel | dict[str, str] | None = None,
-    ) -> Answer: ...
 
     async def keep_house(self, *, dry_run: bool) -> Housekeeping:
         """Have what is not needed removed, or told, and wait until that is done."""

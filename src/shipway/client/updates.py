@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import abc
 import hashlib
-from typing import TypeVar
 from urllib.parse import quote
 
 import httpx2
-import pydantic
 
 from shipway.client import updates_wire, wire
+from shipway.client.asking import Asking
 
-Answer = TypeVar("Answer", bound=pydantic.BaseModel)
 
-
-class UpdateCalls(abc.ABC):
+class UpdateCalls(Asking):
     """The part of the client that speaks about updates."""
-
-    @abc.abstractmethod
-    async def _ask(
-        self,
-        answer: type[Answer],
-        method: str,
-        path: str,
-        body: pydantic.BaseModel | dict[str, str] | None = None,
-    ) -> Answer: ...
-
-    @abc.abstractmethod
-    async def _put(self, path: str, data: bytes) -> None: ...
 
     async def updates(
         self, app: str, *, environment: str = "", limit: int = 20, after: str = ""
