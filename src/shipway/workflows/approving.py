@@ -11,7 +11,7 @@ from shipway.access.model import Role
 from shipway.access.people import People
 from shipway.environments import policy
 from shipway.environments.policy import Policy
-from shipway.kit import clock
+from shipway.kit import clock, errors
 from shipway.releases.model import Release
 from shipway.releases.records import Deployments, Releases
 from shipway.workflows import names
@@ -83,3 +83,15 @@ def policy_of(release: Release | None, environment: str) -> Policy:
 def rollout_of(release: Release, environment: str) -> tuple[int, ...]:
     """Return the shares by which a release enters, in per mille."""
     return tuple(share * 10 for share in policy_of(release, environment).rollout)
+
+
+def must_have_been_built_for(environment: str, release: Release) -> None:
+    """Raise `errors.Refused` for an environment that Shipway does not deploy this release to."""
+    product = appfile.parse(release.product, where=f"shipway.toml of {release.version}")
+    known = [name for name in names.DEPLOYED if name in product.environments]
+    if environment not in known:
+        raise errors.Refused(
+            f"{release.version} cannot go to {environment}: its shipway.toml has"
+            f" {' and '.join(known) or 'neither staging nor production'}",
+            fix=f"Add [environments.{environment}] to it and push.",
+        )

@@ -118,6 +118,9 @@ class Requests:
                 queue, lane = names.UPDATES, change.app
             case names.PROMOTE:
                 is_over, queue, lane = False, names.PROMOTIONS, ""
+            case names.HOUSEKEEPING:
+                is_over = (await self._passes.get(abandoned.id)).ended is not None
+                queue, lane = names.CHORES, ""
             case _:  # an ending that was given up itself: it is in the log
                 return None
         return None if is_over else names.ending(abandoned, queue=queue.name, lane=lane)
@@ -257,7 +260,7 @@ class Requests:
                 f"{found.version} is not ready: it is {found.state}.",
                 fix="`shipway releases` shows why.",
             )
-        _must_have_been_built_for(environment, found)
+        approving.must_have_been_built_for(environment, found)
         releases.must_have_artifacts(found)
         await self._say_yes(found, environment, caller.person, reason, emergency=emergency)
         workflow = names.promotion(found.app, found.id, environment)
@@ -306,7 +309,7 @@ class Requests:
         caller.must(Action.DEPLOY, environment)
         found = await self._releases.get(release, app=app)
         self._must_be_ready(found, environment)
-        _must_have_been_built_for(environment, found)
+        approving.must_have_been_built_for(environment, found)
         releases.must_have_artifacts(found)
         return await self._ask(found, environment, "deploy", caller, reason)
 
@@ -384,15 +387,3 @@ class Requests:
             raise errors.Refused(
                 f"{release.version} is not ready for production: it is {release.state}."
             )
-
-
-def _must_have_been_built_for(environment: str, release: Release) -> None:
-    """Raise `errors.Refused` for an environment that Shipway does not deploy this release to."""
-    product = appfile.parse(release.product, where=f"shipway.toml of {release.version}")
-    known = [name for name in names.DEPLOYED if name in product.environments]
-    if environment not in known:
-        raise errors.Refused(
-            f"{release.version} cannot go to {environment}: its shipway.toml has"
-            f" {' and '.join(known) or 'neither staging nor production'}",
-            fix=f"Add [environments.{environment}] to it and push.",
-        )

@@ -11,6 +11,7 @@ from shipway.access.audit import Audit
 from shipway.access.model import Caller, Role
 from shipway.access.people import People
 from shipway.builds.model import State
+from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.environments.apps import Apps
@@ -189,17 +190,22 @@ async def test_what_was_given_up_is_ended_where_it_ran_and_once(
     asked = await Deployments(database).ask(id="dep_1", kind="deploy", **given)
     remote.started.clear()
 
-    for start in (names.delivery(run.id), names.deployment(asked)):
+    passes, tidying = Passes(database), names.housekeeping("hk_1")
+    await passes.begin("hk_1", by="", dry_run=False)
+    for start in (names.delivery(run.id), names.deployment(asked), tidying):
         await requests.end(start)
-    ending, withdrawing = remote.started
+    ending, withdrawing, untidy = remote.started
 
     assert ending.request == {"workflow": "deliver", "request": {"run": run.id}}
     assert withdrawing.request == {"workflow": "deploy", "request": {"deployment": "dep_1"}}
     assert (withdrawing.queue, withdrawing.lane) == ("environments", "tiny/production")
+    assert (untidy.request["workflow"], untidy.queue) == ("housekeeping", "chores")
     remote.started.clear()
     await Runs(database).set_state(run.id, State.FAILED, "It was given up.")
     await Deployments(database).end("dep_1", "failed", "It was given up.")
-    for start in (names.delivery(run.id), names.deployment(asked), names.delivery("run_gone")):
+    await passes.end("hk_1", "It was given up.", (), now=clock.now())
+    gone = (names.delivery("run_gone"), names.housekeeping("hk_gone"))
+    for start in (names.delivery(run.id), names.deployment(asked), tidying, *gone):
         await requests.end(start)
     await requests.end(ending)
     assert remote.started == []
