@@ -174,18 +174,19 @@ def _variable_names(product: Product) -> Iterator[Problem]:
 
 def _forms(product: Product) -> Iterator[Problem]:
     for name, variable in product.variables.items():
-        if variable.form and variable.same_as != "DB_URL":
+        parts = forms.PARTS.get(variable.same_as or "")
+        if variable.form and not parts:
             yield Problem(
                 path=("variables", name, "form"),
                 found=shown(variable.form),
-                expected="none: only DB_URL has other forms",
+                expected=f"none: only {' and '.join(forms.PARTS)} have other forms",
                 fix='Remove it, or write same_as = "DB_URL".',
             )
-        if strange := forms.unknown(variable.form):
+        elif parts and (strange := forms.unknown(variable.form, variable.same_as or "")):
             yield Problem(
                 path=("variables", name, "form"),
                 found=f"{{{strange[0]}}}",
-                expected=f"one of {', '.join(f'{{{part}}}' for part in forms.PARTS)}",
+                expected=f"one of {', '.join(f'{{{part}}}' for part in parts)}",
                 fix="Correct it.",
             )
 

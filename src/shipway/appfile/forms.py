@@ -1,18 +1,22 @@
-"""The address of a database in the form that a library wants, and single parts of it."""
+"""An address that Shipway fills in the form that a library wants, and single parts of it."""
 
 from __future__ import annotations
 
 import re
 import urllib.parse
 
-PARTS = ("user", "password", "host", "port", "database")
+PARTS = {
+    "DB_URL": ("user", "password", "host", "port", "database"),
+    "API_URL": ("address",),
+}
+"""The parts that a form can name, by the variable whose address it writes."""
 
 _PART = re.compile(r"\{(\w+)\}")
 
 
-def unknown(form: str) -> list[str]:
-    """Return what a form names that is no part of an address."""
-    return [part for part in _PART.findall(form) if part not in PARTS]
+def unknown(form: str, of: str) -> list[str]:
+    """Return what a form names that is no part of the address in this variable."""
+    return [part for part in _PART.findall(form) if part not in PARTS[of]]
 
 
 def written(form: str, url: str) -> str:
@@ -33,6 +37,7 @@ def _parts(url: str) -> dict[str, str]:
     found = urllib.parse.urlsplit(url)
     query = dict(urllib.parse.parse_qsl(found.query))
     return {
+        "address": found.netloc,
         "user": found.username or "",
         "password": found.password or "",
         "host": query.get("host") or found.hostname or "",

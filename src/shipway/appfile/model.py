@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
@@ -149,7 +150,8 @@ class Test:
     run: words.Command
     """The command, as a list of arguments."""
     services: Annotated[tuple[words.Service, ...], pydantic.Field(max_length=1)] = ()
-    """`postgres` gives a throwaway cluster by socket, its address in `DB_URL`."""
+    """`postgres` gives a throwaway cluster, its address in `DB_URL`: a socket, or with `by_port` a
+    port."""
     timeout_seconds: Annotated[words.Whole, pydantic.Field(ge=1, le=7200)] = 600
     """How long the suite may take."""
 
@@ -189,14 +191,15 @@ class Variable:
     """The value where no other is given; not for secrets."""
     same_as: words.Filled | None = None
     """A variable that Shipway fills, whose value this one has where no other is given: many
-    libraries read `DB_URL` as `DATABASE_URL`."""
+    libraries read `DB_URL` as `DATABASE_URL`. A name that Shipway fills itself is filled so instead."""
     suffix: words.Text = ""
     """What follows the value of the other one, such as `/api/v1` that of `API_URL`."""
     form: words.Text = ""
     """How the same address is written where a library wants another form of `DB_URL`, or one part
     of it: `postgresql+asyncpg://{user}:{password}@/{database}?host={host}`, or `{user}`. The parts
     are `{user}`, `{password}`, `{host}` (a folder, where it is a Unix socket), `{port}` and
-    `{database}`."""
+    `{database}`. `API_URL` has one part, `{address}`: the host, and the port unless it is the usual
+    one."""
     description: words.Text = ""
     """What it is for, shown by `shipway env show`."""
 
@@ -299,12 +302,17 @@ class Product:
         """Return every name of a variable that Shipway fills, its own first."""
         return (filled, *(name for name, one in self.variables.items() if one.same_as == filled))
 
-    def same(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Return those variables that have no value of their own, but that of another one."""
+    def same(
+        self, values: Mapping[str, str], *, filled: AbstractSet[str] = frozenset()
+    ) -> dict[str, str]:
+        """Return those variables that have no value of their own, but that of another one.
+
+        What nobody but Shipway gave a value is named in ``filled``: that is no value of their own.
+        """
         return {
             name: forms.written(one.form, values[one.same_as]) + one.suffix
             for name, one in self.variables.items()
-            if one.same_as and one.same_as in values and name not in values
+            if one.same_as and one.same_as in values and (name not in values or name in filled)
         }
 
     def routes(self, environment: str) -> tuple[HostRoute, ...]:

@@ -29,6 +29,11 @@ _APP = re.compile(
 )
 _HEALTH = re.compile(r"""["'](/?(?:[\w-]+/)*[\w-]*(?:health|ping|ready)[\w-]*/?)["']""")
 
+_ADDRESS = re.compile(
+    r"PostgresDsn\.build|MultiHostUrl\.build|://[^\s\"']*@\{[^}\s]*(?:host|server)", re.IGNORECASE
+)
+_PREFIX = re.compile(r"""APIRouter\([^)]*?prefix\s*=\s*["'](/[\w/-]*)["']""")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
@@ -54,7 +59,7 @@ def server(part: Part) -> Section:
         + (f"{told}\n" if told else "The entry is a function that starts it on PORT.\n")
         + ("" if entry or start else "CHECK: no [project.scripts] names that function.\n")
         + (f"CHECK: health was found in {where}; it is" if where else "CHECK: health is")
-        + " a path that answers 200 when the server can work.",
+        + " the whole path that answers 200 when the server can work.",
     )
 
 
@@ -155,11 +160,17 @@ def _package(part: Part) -> str:
 def _health(part: Part) -> tuple[str, str]:
     """Return the path that says how the server is, and the file that it was found in."""
     for file, text in _sources(part):
+        router = _PREFIX.search(text)
         for match in _HEALTH.finditer(text):
-            path = f"/{match[1].lstrip('/')}"
+            path = f"{router[1].rstrip('/') if router else ''}/{match[1].lstrip('/')}"
             if words.URL_PATH.fits(path):
                 return path, str(file.relative_to(part.root))
     return "/health", ""
+
+
+def builds_address(part: Part) -> bool:
+    """Whether it puts the address of its database together, as a host and a port."""
+    return any(_ADDRESS.search(text) for _, text in _sources(part))
 
 
 def _requirements(part: Part) -> str:

@@ -35,6 +35,7 @@ _ROUTE = re.compile(
     r"\.(?:get|all|use|route)\(\s*[\"'`](/[\w./-]*?(?:health|healthz|healthcheck|readyz|ready|ping|status))[\"'`]"
 )
 _QUOTED = re.compile(r"[\"'`](/[\w./-]*(?:health|healthz|healthcheck|readyz|livez))[\"'`]")
+_AT_API = re.compile(r"""(?://|["'`])api\.(?:\$\{|["'`])""")
 _HOME = re.compile(r"\.(?:get|all)\(\s*[\"'`]/[\"'`]")
 
 
@@ -66,6 +67,11 @@ class Sources:
         named = [path for path in said if words.URL_PATH.fits(path)]
         named.sort(key=lambda path: ("health" not in path, -path.count("/"), len(path)))
         return next(iter(named), "/" if _HOME.search(self.text) else "")
+
+    @property
+    def has_server_at_api(self) -> bool:
+        """Whether an address is put together that begins with ``api.``, as Shipway's do."""
+        return _AT_API.search(self.text) is not None
 
     def mentions(self, name: str) -> bool:
         """Whether a name of a file or folder stands in quotation marks, alone or in a path."""

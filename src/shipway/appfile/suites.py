@@ -10,8 +10,13 @@ from shipway.appfile.survey import Part
 
 
 def end_to_end(parts: Sequence[Part]) -> list[Part]:
-    """Return the parts that drive a browser."""
-    return [part for part in parts if part.depends_on("@playwright/test", "cypress")]
+    """Return the parts that drive a browser, but for pages of their own that are no Expo app."""
+    return [
+        part
+        for part in parts
+        if part.depends_on("@playwright/test", "cypress")
+        and (part.depends_on("expo") or not part.depends_on("vite", "next", "react-scripts"))
+    ]
 
 
 def tests(parts: Sequence[Part], used: Sequence[Part]) -> Iterator[Section]:

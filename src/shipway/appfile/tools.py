@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from shipway.appfile import node_tools, survey, words
+from shipway.appfile import node_tools, python, survey, words
 from shipway.appfile.sections import Section, Value
 from shipway.appfile.survey import Part
 
@@ -70,6 +70,8 @@ def _tool(
     part: Part, files: tuple[str, ...], migrate: tuple[str, ...], head: tuple[str, ...], named: str
 ) -> Section:
     keys: dict[str, Value] = {"folder": part.folder, "migrate": migrate, "head": head}
+    if python.builds_address(part):
+        keys["by_port"] = True
     return Section(
         heading="[database]",
         keys={**({"files": files} if files else {}), **keys},

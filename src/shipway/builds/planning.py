@@ -152,8 +152,14 @@ def _test(product: Product, name: str, test: Test) -> BuildStep:
         needs=_needs(product, test.folder),
         services=tuple(test.services),
         timeout=float(test.timeout_seconds),
-        details={"urls": _urls(product)} if test.services else {},
+        details={"urls": _urls(product), **_by_port(product)} if test.services else {},
     )
+
+
+def _by_port(product: Product) -> dict[str, str]:
+    """Whether the throwaway database of a suite without network has a port: none but the suite
+    reaches it there."""
+    return {"by_port": "yes"} if product.database and product.database.by_port else {}
 
 
 def _urls(product: Product) -> str:

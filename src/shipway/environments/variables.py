@@ -109,12 +109,13 @@ class Variables:
     ) -> dict[str, str]:
         """Return what is built into the client: the EXPO_PUBLIC_… variables. Opens nothing."""
         stored = await self._stored(app, environment)
-        values = {
-            **model.facts(environment, provided),
+        facts = model.facts(environment, provided)
+        given = {
             **{name: value for name, (_, value) in model.from_file(environment, product).items()},
             **{name: s.value for name, s in stored.items() if s.value is not None},
         }
-        values |= product.same(values)
+        values = {**facts, **given}
+        values |= product.same(values, filled=facts.keys() - given.keys())
         return {k: v for k, v in sorted(values.items()) if k.startswith(names.PUBLIC)}
 
     async def server_environment(
@@ -131,15 +132,15 @@ class Variables:
                 *(f"{environment} of {app} needs {name}" for name in lacking),
                 fix=f"Run `shipway env set {environment} {lacking[0]}`.",
             )
-        values = {
-            **model.facts(environment, facts),
+        filled = model.facts(environment, facts)
+        given = {
             **{name: value for name, (_, value) in model.from_file(environment, product).items()},
             **{name: self._value(variable) for name, variable in stored.items()},
-            **model.fixed(environment, facts),
         }
+        values = {**filled, **given, **model.fixed(environment, facts)}
         if "JWT_SECRET" not in values:
             values["JWT_SECRET"] = await self.internal(app, environment, "JWT_SECRET")
-        return values | product.same(values)
+        return values | product.same(values, filled=filled.keys() - given.keys())
 
     async def internal(self, app: str, environment: str, name: str) -> str:
         """Return a secret that Shipway makes once and keeps, such as a database password.

@@ -109,7 +109,8 @@ def variables(
     }
     stale = {name for name in given if name in _provided(where) and is_local(given[name])}
     values |= {name: value for name, value in given.items() if name not in stale and value}
-    values |= product.same(values)
+    own = {*made, *(file.variables if file else {}), *(given.keys() - stale)}
+    values |= product.same(values, filled=provided.keys() - own)
     _demand(product, values)
     port = product.server.port if product.server else "PORT"
     fixed = {port: str(where.port), "HOST": where.host, "SHIPWAY_ENVIRONMENT": ENVIRONMENT}

@@ -324,6 +324,17 @@ async def test_a_step_that_was_interrupted_runs_again(bench: Bench) -> None:
     assert isinstance(first.exception(), errors.Conflict)
 
 
+async def test_a_step_finds_postgres_by_a_port_where_the_app_does(bench: Bench) -> None:
+    """Libraries that put the address together themselves know no sockets."""
+    code = """
+        import os, socket
+        assert os.environ['DB_URL'] == 'postgresql://postgres@127.0.0.1:5432/app', os.environ['DB_URL']
+        socket.create_connection((os.environ['POSTGRES_HOST'], 5432)).close()
+        """
+    details = {"urls": '{"DB_URL": "", "POSTGRES_HOST": "{host}"}', "by_port": "yes"}
+    await bench.perform(step(code, services=("postgres",), details=details))
+
+
 async def test_a_step_with_postgres_has_an_empty_database(bench: Bench) -> None:
     code = """
         import os, subprocess

@@ -1,4 +1,4 @@
-"""Other forms of the address of a database."""
+"""Other forms of an address that Shipway fills."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ NETWORK = "postgresql://shop:a%2Fb@db.example:6432/shop_db?sslmode=require"
         ("{password}", SOCKET, "a/b"),
         ("{host}:{port}", SOCKET, "/run/pg:5432"),
         ("{user}", "postgresql:///shop", ""),
+        ("{address}", "https://api.shop.example:8443", "api.shop.example:8443"),
     ],
 )
 def test_an_address_is_written_as_a_library_wants_it(form: str, url: str, written: str) -> None:

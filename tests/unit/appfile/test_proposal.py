@@ -328,6 +328,81 @@ def test_variables_that_only_the_sources_read_are_found(tmp_path: pathlib.Path) 
     }
 
 
+@pytest.mark.parametrize(
+    ("client", "domain"),
+    [
+        ("fetch(`https://${process.env.EXPO_PUBLIC_DOMAIN}/api/notes`)", "api.shop.example:8443"),
+        ("fetch(`https://api.${process.env.EXPO_PUBLIC_DOMAIN}/notes`)", None),
+        ("fetch('https://api.' + process.env.EXPO_PUBLIC_DOMAIN)", None),
+        ("share(process.env.EXPO_PUBLIC_DOMAIN); fetch(process.env.EXPO_PUBLIC_API_URL)", None),
+    ],
+)
+def test_a_client_that_looks_for_its_server_at_the_domain_is_told_where_it_is(
+    tmp_path: pathlib.Path, client: str, domain: str | None
+) -> None:
+    found = proposed(
+        tmp_path,
+        {
+            "package.json": {"dependencies": {**EXPO["dependencies"], "express": "5"}},
+            "app.json": {"expo": {}},
+            "server/index.ts": "allow(process.env.REPLIT_DOMAINS); listen(process.env.PORT)",
+            "lib/client.tsx": client,
+        },
+    )
+    facts = {"EXPO_PUBLIC_DOMAIN": "shop.example", "API_URL": "https://api.shop.example:8443"}
+    values = found.same(facts, filled=facts.keys())
+    assert values["REPLIT_DOMAINS"] == "shop.example"
+    assert values.get("EXPO_PUBLIC_DOMAIN") == domain
+
+
+@pytest.mark.parametrize("ignored", ["/api/.env", ".env*", "**/.env"])
+def test_a_dotenv_that_is_committed_is_an_example(tmp_path: pathlib.Path, ignored: str) -> None:
+    files: dict[str, str | dict[str, Any]] = {
+        "api/requirements.txt": "fastapi\nuvicorn\npsycopg[binary]\n",
+        "api/main.py": (
+            'app = FastAPI()\nurl = PostgresDsn.build(host=env["POSTGRES_SERVER"])\n'
+            'routes = APIRouter(prefix="/utils")\n@routes.get("/health-check/")\n'
+        ),
+        "api/alembic.ini": "",
+        "api/.env": "PROJECT=Shop\nPOSTGRES_SERVER=db\nSMTP_PASSWORD=\nSIGNING_KEY=changethis\n",
+        ".gitignore": "# mine\n.vscode/*\nnode_modules/\n.env.local\n",
+    }
+    found = proposed(tmp_path, files)
+    assert {
+        name: (one.kind, one.required, one.default or one.form)
+        for name, one in found.variables.items()
+    } == {
+        "PROJECT": ("plain", False, "Shop"),
+        "POSTGRES_SERVER": ("secret", False, "{host}"),
+        "SMTP_PASSWORD": ("secret", False, ""),
+        "SIGNING_KEY": ("secret", True, ""),
+    }
+    assert found.database
+    assert found.database.by_port
+    assert found.server
+    assert found.server.health == "/utils/health-check/"
+
+    place = "api/.gitignore" if ignored.startswith("**") else ".gitignore"
+    write(tmp_path, {place: f"{ignored.removeprefix('/api')}\n"})
+    assert not parsing.parse(proposal.propose(tmp_path)).variables
+
+
+def test_pages_of_the_repositorys_own_are_not_tested_on_staging(tmp_path: pathlib.Path) -> None:
+    playwright = {
+        "devDependencies": {"@playwright/test": "1"},
+        "scripts": {"e2e": "playwright test"},
+    }
+    found = proposed(
+        tmp_path,
+        {
+            "app/package.json": EXPO,
+            "e2e/package.json": playwright,
+            "admin/package.json": {**playwright, "dependencies": {"vite": "7"}},
+        },
+    )
+    assert [test.folder for test in found.tests.e2e] == ["e2e"]
+
+
 def test_where_nothing_is_known_it_says_so(tmp_path: pathlib.Path) -> None:
     write(tmp_path, {"README.md": "", "package.json": "[not json", "pyproject.toml": "= no"})
     with pytest.raises(errors.NotFound, match="neither an Expo app nor a server"):

@@ -83,7 +83,7 @@ def _with_services(spec: Spec, box: pathlib.Path) -> None:
     if "postgres" not in spec.services:
         _test(spec, box, spec.env, spared=0)
         return
-    with postgres.running(box / "scratch") as cluster:
+    with postgres.running(box / "scratch", by_port="by_port" in spec.details) as cluster:
         forms = json.loads(spec.details["urls"])
         urls = {name: cluster.address(form) for name, form in forms.items()}
         _test(spec, box, {**spec.env, **urls}, spared=cluster.pid)
