@@ -35,3 +35,10 @@ async def answer(tiny: Stage, environment: str) -> dict[str, str]:
     assert found.status_code == 200
     told: dict[str, str] = found.json()
     return told
+
+
+async def other_owner(tiny: Stage) -> str:
+    """Return a person who owns the platform as well, and wrote nothing. Stories share her."""
+    if not tiny.config("olga").exists():
+        await tiny.invite("olga", "owner")
+    return "olga"

@@ -1,14 +1,13 @@
-"""A week of the tiny app: release, another, taken back, further back, and forward again."""
+"""A week of the tiny app: release, hotfix, taken back, further back, and forward again."""
 
 from __future__ import annotations
 
 import pytest
 from demo.load import Load
 from demo.stage import Failed, Stage
+from tests.stories.changing import TINY, other_owner
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600), pytest.mark.xdist_group("tiny")]
-
-TINY = "server/tiny/__init__.py"
 
 
 async def release(tiny: Stage, mark: str) -> str:
@@ -18,12 +17,31 @@ async def release(tiny: Stage, mark: str) -> str:
     return (await tiny.promote()).version
 
 
+async def hotfix(tiny: Stage) -> str:
+    """Have a commit go past staging, approved by an owner; return the version of its release."""
+    branch = "hotfix/of-the-week"
+    await tiny.git("checkout", "--quiet", "-b", branch)
+    await tiny.commit(TINY, lambda text: text + "\n# mended\n", "Mend it in the week")
+    await tiny.git("push", "shipway", branch)
+    await tiny.git("checkout", "--quiet", "main")
+    async with tiny.api() as api:
+        made = (await api.releases(tiny.app, limit=1)).items[0]
+    words = (made.version, "--app", tiny.app, "--reason", "read it")
+    await tiny.shipway("approve", *words, person=await other_owner(tiny))
+    live = await tiny.newest_deployment("production")
+    assert (live.version, live.state, made.branch) == (made.version, "live", branch)
+    await tiny.git("pull", "--quiet", "--ff-only", "shipway", "main")
+    return made.version
+
+
 async def test_production_goes_back_and_forth_without_a_failed_request(tiny: Stage) -> None:
     first = await tiny.live("production")
     second = await release(tiny, "second")
-    third = await release(tiny, "third")
 
     async with Load(tiny.url("production"), tiny.edge, tiny.ca_file, path="/") as users:
+        await users.see_any(times=50)
+        third = await hotfix(tiny)
+        await tiny.expect("staging", second)
         await users.see_any(times=50)
         await tiny.roll_back("--reason", "a try")
         await tiny.expect("production", second)
