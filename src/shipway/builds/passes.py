@@ -33,6 +33,10 @@ class Passes:
         """Return those that have removed something or tried to, newest first."""
         return [Pass(**row) for row in await self._db.rows(_SQL["passes"], limit=limit)]
 
+    async def open(self) -> Sequence[Pass]:
+        """Return those that have not ended, the oldest first."""
+        return [Pass(**row) for row in await self._db.rows(_SQL["open_passes"])]
+
     async def last_ended(self) -> datetime.datetime | None:
         """Return when things were removed last, by the clock of that time."""
         row = await self._db.row(_SQL["last_pass"])

@@ -169,6 +169,9 @@ select * from builds.housekeeping where id = %(id)s;
 -- passes --
 select * from builds.housekeeping where not dry_run order by at desc limit %(limit)s;
 
+-- open_passes --
+select * from builds.housekeeping where ended is null order by at;
+
 -- last_pass --
 select ended from builds.housekeeping where ended is not null and not dry_run
  order by at desc limit 1;

@@ -93,6 +93,8 @@ class Requests:
                 await self._remote.start(names.deployment(deployment))
         for change in await self._updates.waiting_changes():
             await self._remote.start(names.update(change.app, change.id))
+        for one in await self._passes.open():
+            await self._remote.start(names.housekeeping(one.id, by=one.by, dry_run=one.dry_run))
 
     async def end(self, abandoned: durable.Start) -> None:
         """Have what was given up end, unless it has ended. May be repeated."""

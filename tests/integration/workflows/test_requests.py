@@ -211,6 +211,19 @@ async def test_what_was_given_up_is_ended_where_it_ran_and_once(
     assert remote.started == []
 
 
+async def test_housekeeping_that_was_asked_for_and_not_started_is_started(
+    requests: Requests, remote: Remote, database: db.Database
+) -> None:
+    passes = Passes(database)
+    await passes.begin("hk_1", by="ada", dry_run=True)
+    await passes.begin("hk_2", by="ada", dry_run=False)
+    await passes.end("hk_2", "Nothing had to go.", (), now=clock.now())
+
+    await requests.resume()
+
+    assert remote.started == [names.housekeeping("hk_1", by="ada", dry_run=True)]
+
+
 async def test_only_a_ready_release_is_approved(requests: Requests, database: db.Database) -> None:
     made = await Releases(database).add(**release_of("run_1"))
     approver = Caller(person="ada", role=Role.APPROVER, token_id="tok_3")
