@@ -13,7 +13,7 @@ from shipway.api import paging, writing
 from shipway.api.asking import READS, Asker, Heard, On
 from shipway.client import updates_wire, wire
 from shipway.kit import errors
-from shipway.updates import model, patching, records
+from shipway.updates import model, native, patching, records
 from shipway.updates.adoption import Adopted
 from shipway.workflows.front import ApiPlatform
 
@@ -163,36 +163,37 @@ async def register(
     """Record a native build: what may go over the air is judged by it."""
     asker.must(Action.DEPLOY, "production")
     await on.apps.get(app)
+    made_of = await _made_of(app, body, on)
     found = await on.updates.records.add_store_build(
         app,
         platform=body.platform,
         version=body.version,
         runtime=body.runtime,
-        fingerprint=body.fingerprint or body.runtime,
+        fingerprint=body.fingerprint
+        or (made_of.fingerprint if made_of else native.fingerprint_in(body.runtime)),
         embedded=body.embedded.lower(),
         committed=body.committed,
-        launch=await _embedded(app, body, on),
+        launch=body.bundle or (made_of.launch if made_of else ""),
         by=asker.person,
     )
     names = updates_wire.StoreBuild.model_fields
     return updates_wire.StoreBuild(**{name: getattr(found, name) for name in names})
 
 
-async def _embedded(app: str, body: updates_wire.RegisterBuild, on: ApiPlatform) -> str:
-    """Return the SHA-256 of the bundle in a build: what was handed in, or that of the release
-    that it was made of."""
-    if body.bundle:
-        if not await asyncio.to_thread(on.updates.inbox.has, body.bundle):
-            raise errors.NotFound(f"Nobody has handed in a bundle {body.bundle[:12]}.")
-        return body.bundle
+async def _made_of(
+    app: str, body: updates_wire.RegisterBuild, on: ApiPlatform
+) -> records.Offer | None:
+    """Return the update of the release that a build was made of, where that is said."""
+    if body.bundle and not await asyncio.to_thread(on.updates.inbox.has, body.bundle):
+        raise errors.NotFound(f"Nobody has handed in a bundle {body.bundle[:12]}.")
     if not body.release:
-        return ""
+        return None
     release = await on.releases.get(body.release, app=app)
     group = await on.updates.records.group_of_release(app, "production", release.id)
     offers: Sequence[records.Offer] = await on.updates.records.offers(group.id) if group else ()
     for offer in offers:
         if offer.platform == body.platform:
-            return offer.launch
+            return offer
     raise errors.NotFound(f"{release.version} has no update for {body.platform} in production.")
 
 

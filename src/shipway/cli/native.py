@@ -50,7 +50,9 @@ async def builds(session: Session, app: str | None, *, as_json: bool) -> None:
 @click.argument("version")
 @click.option("--build", type=FILE, help="The .ipa, .apk or .aab: the rest is read from it.")
 @click.option("--runtime", default="", help="Its runtime version, where the build does not say.")
-@click.option("--fingerprint", default="", help="Its native fingerprint; else the runtime version.")
+@click.option(
+    "--fingerprint", default="", help="Its native fingerprint, where the runtime version is none."
+)
 @click.option("--manifest", type=FILE, help="Its app.manifest: id and time of the embedded update.")
 @click.option("--bundle", type=FILE, help="Its embedded bundle, as a base for patches.")
 @click.option("--release", default="", help="The release whose export is embedded: that bundle.")
@@ -93,6 +95,8 @@ async def register_build(
         session.out.json(made)
         return
     session.out.say(f"{made.platform} {made.version} is registered as {made.id}.", "green")
+    if not made.fingerprint:
+        session.out.say("What is native in it is not known: give --fingerprint to have it judged.")
     if not (found.bundle or release):
         session.out.say("Its first update is downloaded whole: its bundle was not handed in.")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 MOST_NAMED = 8
 """So many changes are named; the others are counted."""
+
+FINGERPRINT = re.compile(r"[0-9a-f]{32,128}")
+"""A digest, SHA-1 unless `fingerprint.config.js` says otherwise."""
 
 BUILD_IT = "A native build is needed: this cannot go over the air."
 
@@ -41,6 +45,12 @@ class Native:
     runtime: str
     fingerprint: str
     sources: Sequence[Source] = ()
+
+
+def fingerprint_in(runtime: str) -> str:
+    """Return the fingerprint that a runtime version is, by the fingerprint policy, or "": of a
+    version such as 1.4.0 nobody knows what is native."""
+    return runtime if FINGERPRINT.fullmatch(runtime) else ""
 
 
 def runtime_of(config: Mapping[str, Any], platform: str, fingerprint: str) -> str:

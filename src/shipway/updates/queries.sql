@@ -24,7 +24,8 @@ insert into updates.store_builds
 values (%(id)s, %(app)s, %(platform)s, %(version)s, %(runtime)s, %(fingerprint)s, %(embedded)s,
         %(committed)s, %(launch)s, %(by)s)
 on conflict (app, platform, version, runtime, embedded) do update
-   set fingerprint = excluded.fingerprint, committed = excluded.committed,
+   set fingerprint = coalesce(nullif(excluded.fingerprint, ''), store_builds.fingerprint),
+       committed = excluded.committed,
        launch = case when excluded.launch = '' then store_builds.launch else excluded.launch end
 returning *;
 

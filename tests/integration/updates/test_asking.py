@@ -146,6 +146,24 @@ async def test_store_builds_are_registered(api: Client, shipway: updates.Shipway
     assert (await api.update_garbage(APP)).files == ()
 
 
+async def test_a_build_whose_runtime_version_is_no_fingerprint_is_judged_once_it_has_one(
+    api: Client, shipway: updates.Shipway
+) -> None:
+    def build(**given: str) -> RegisterBuild:
+        return RegisterBuild(platform="ios", version="1.4.0", runtime="1.4.0", **given)
+
+    config = {"runtimeVersion": {"policy": "appVersion"}, "version": "1.4.0"}
+    version = await released(shipway, 1, "1" * 40, OLD)
+    release = await Releases(shipway.database).get(version, app=APP)
+    assert (await api.register_build(APP, build())).fingerprint == ""
+    given: dict[str, Any] = {"platforms": ["ios"], "config": config}
+    await shipway.publish(code=b"1", hash="1" * 40, release=release.id, **given)
+    assert (await api.register_build(APP, build(release=version))).fingerprint == "1" * 40
+    assert (await api.register_build(APP, build())).fingerprint == "1" * 40, "it stays known"
+    with pytest.raises(errors.Refused, match=r"not what ios 1\.4\.0 stands for"):
+        await shipway.publish(code=b"2", hash="2" * 40, **given)
+
+
 async def test_devices_are_told_headers_to_send(api: Client, shipway: updates.Shipway) -> None:
     await shipway.publish(assets={"png": b"picture"})
     told = {"headers": {"shard": "7"}, "asset_headers": {"authorization": 'a "b"'}}

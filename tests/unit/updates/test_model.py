@@ -175,6 +175,11 @@ def test_a_runtime_version_is_resolved_as_expo_does(
     assert native.runtime_of(config, "ios", "hash") == runtime
 
 
+def test_a_runtime_version_is_a_fingerprint_only_where_it_looks_like_one() -> None:
+    assert native.fingerprint_in("ab796f41" * 5) == "ab796f41" * 5
+    assert native.fingerprint_in("1.4.0") == native.fingerprint_in("20261123") == ""
+
+
 def adopted(launched: int, failed: int) -> list[Adopted]:
     return [
         Adopted(
