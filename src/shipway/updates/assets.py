@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import pathlib
-import tempfile
 
 from shipway.kit import blobs, errors
 from shipway.updates import exports
@@ -27,8 +25,7 @@ class Assets:
         names = [asset.sha256 for asset in offer.assets]
         if await asyncio.to_thread(self._files.refresh, names):
             return
-        with tempfile.TemporaryDirectory(prefix="shipway-export-") as folder:
-            place = pathlib.Path(folder)
+        with self._files.room() as place:
             try:
                 archive = await self._blobs.path(offer.export)
                 await asyncio.to_thread(exports.read, archive, offer.platform, place)

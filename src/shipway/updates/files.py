@@ -7,14 +7,16 @@ Nothing here is the only copy; an asset can be taken from its export again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import io
 import os
 import pathlib
 import re
 import shutil
+import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 import brotli
@@ -39,6 +41,32 @@ class Files:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
+
+    @contextlib.contextmanager
+    def room(self) -> Iterator[pathlib.Path]:
+        """Give an empty folder for what is under way. One that a death leaves behind is found among
+        the `leftovers`."""
+        self._under_way.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._under_way) as folder:
+            yield pathlib.Path(folder)
+
+    def leftovers(self, *, before: float) -> dict[str, int]:
+        """Return what is under way since before a moment (seconds since 1970), with its bytes."""
+        found = {}
+        for one in self._under_way.iterdir() if self._under_way.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):  # it has just come to its end
+                if one.lstat().st_mtime < before:
+                    found[one.name] = _bytes(one)
+        return found
+
+    def clear(self, leftover: str) -> None:
+        """Remove what was left behind. May be repeated."""
+        path = self._under_way / pathlib.PurePath(leftover).name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    @property
+    def _under_way(self) -> pathlib.Path:
+        return self.folder / ".under-way"
 
     def path(self, sha256: str, encoding: str = "") -> pathlib.Path:
         """Return where a file stands, or its copy in an encoding, whether or not it is there."""
@@ -78,10 +106,20 @@ class Files:
         if WORTH_IT <= size <= LARGEST_PACKED and ending not in COMPRESSED_ALREADY:
             for encoding, packed in compressed(source.read_bytes()).items():
                 if len(packed) < size * 0.95:
-                    _write(self.path(sha256, encoding), io.BytesIO(packed))
+                    self._write(self.path(sha256, encoding), io.BytesIO(packed))
         # Last: what is there has its copies.
         with source.open("rb") as data:
-            _write(target, data)
+            self._write(target, data)
+
+    def _write(self, target: pathlib.Path, data: IO[bytes]) -> None:
+        self._under_way.mkdir(exist_ok=True)
+        draft = self._under_way / f"{target.name}.{uuid.uuid4().hex}"
+        with draft.open("wb") as file:
+            shutil.copyfileobj(data, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.chmod(0o644)
+        draft.replace(target)
 
     def _remove(self, sha256s: tuple[str, ...], before: float) -> None:
         for sha256 in sha256s:
@@ -108,11 +146,7 @@ def _refreshed(path: pathlib.Path) -> bool:
     return True
 
 
-def _write(target: pathlib.Path, data: IO[bytes]) -> None:
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    with draft.open("wb") as file:
-        shutil.copyfileobj(data, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.chmod(0o644)
-    draft.replace(target)
+def _bytes(path: pathlib.Path) -> int:
+    """Return what a file, or all files of a folder, take."""
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.lstat().st_size for file in files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shipway.kit import clock, db
@@ -13,6 +13,9 @@ from shipway.updates.files import Files
 
 SAFETY = datetime.timedelta(days=30)
 """A device that was offered an update may come for its assets so much later."""
+
+LONGEST = datetime.timedelta(days=1)
+"""No publish and no patch is under way for longer."""
 
 _SQL = db.queries(__package__)
 
@@ -47,14 +50,29 @@ class Garbage:
     async def remove(self) -> Found:
         """Remove what can go. What is needed again, `Assets.ensure` takes from its export."""
         found = await self.find()
-        gone = set(found.files)
-        for patch in await self._db.rows(_SQL["patch_files"]):
-            if patch["file"] in gone:
-                keys = {name: patch[name] for name in ("app", "base", "target")}
-                await self._db.run(_SQL["drop_patch"], **keys)
-        # A publish may have come to need one meanwhile: it is young again then.
-        await self._files.remove(found.files, before=self._safe)
+        for name in found.files:
+            await self.discard(name)
         return found
+
+    async def sizes(self) -> Mapping[str, int]:
+        """Return the bytes of each file that would go."""
+        files = (await self.find()).files
+        return await asyncio.to_thread(lambda: {name: self._files.size(name) for name in files})
+
+    async def discard(self, name: str) -> None:
+        """Remove a file that was found. May be repeated."""
+        await self._db.run(_SQL["drop_patch"], file=name)
+        # A publish may have come to need it meanwhile: it is young again then.
+        await self._files.remove([name], before=self._safe)
+
+    async def leftovers(self) -> Mapping[str, int]:
+        """Return what a death has left half done, with its bytes."""
+        before = (self._now() - LONGEST).timestamp()
+        return await asyncio.to_thread(lambda: self._files.leftovers(before=before))
+
+    async def clear(self, leftover: str) -> None:
+        """Remove what was left half done. May be repeated."""
+        await asyncio.to_thread(self._files.clear, leftover)
 
     async def needed_exports(self) -> set[str]:
         """Return the artifacts (SHA-256) from which files of servable updates can be taken again."""

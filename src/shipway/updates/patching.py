@@ -7,7 +7,6 @@ import datetime
 import hashlib
 import pathlib
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,8 +108,8 @@ class Patcher:
         full = self._smallest(pair.target)
         if max(base.stat().st_size, target.stat().st_size) > LARGEST_BUNDLE:
             return _none(pair, full, "The bundles are too large to make a patch of.")
-        with tempfile.TemporaryDirectory(prefix="shipway-patch-") as folder:
-            draft = pathlib.Path(folder) / "patch"
+        with self._files.room() as folder:
+            draft = folder / "patch"
             try:
                 await _diff(base, target, draft)
             except errors.Failed as error:

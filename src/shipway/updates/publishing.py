@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pathlib
-import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,8 +75,8 @@ class Publisher:
         """Publish, and return the group. Raises `errors.Refused` with every reason why not."""
         found = await self._records.group_of_key(publication.key)
         if found is None:
-            with tempfile.TemporaryDirectory(prefix="shipway-export-") as folder:
-                parts = await self._read(publication, pathlib.Path(folder))
+            with self._files.room() as folder:
+                parts = await self._read(publication, folder)
             # Made here too: the first key of an app is not to be lost with this transaction.
             await self._keys.ensure(publication.app)
             found = await self._record(publication, parts)

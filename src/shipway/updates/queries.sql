@@ -222,4 +222,4 @@ select launch from updates.store_builds where launch <> '';
 select app, base, target, file, offered from updates.patches where file <> '';
 
 -- drop_patch --
-delete from updates.patches where app = %(app)s and base = %(base)s and target = %(target)s;
+delete from updates.patches where file = %(file)s;

@@ -90,6 +90,7 @@ class Housekeeping:
         )
         logs = await asyncio.to_thread(_logs, on.settings.home / "logs" / "runs")
         found += keeping.logs(logs, kept_runs=kept_runs, policy=policy, now=now)
+        found += await self._of_updates()
         for app in await on.apps.all():
             found += await self._of_builds(app.name, active, now)
             for environment in names.DEPLOYED:
@@ -117,6 +118,20 @@ class Housekeeping:
                     digests.update(one.artifacts.values())
         digests |= await on.passes.used_digests(now - self._policy.caches)
         return runs, digests
+
+    async def _of_updates(self) -> list[Removal]:
+        """Return files of updates of which the safety time has passed too."""
+        garbage = self._on.updates.garbage
+        unneeded = ("update file", "no update that is served and no patch needs it")
+        died = ("draft of an update", "what made it has died")
+        return [
+            Removal(kind=kind, what=name, size=size, why=why)
+            for (kind, why), sizes in (
+                (unneeded, await garbage.sizes()),
+                (died, await garbage.leftovers()),
+            )
+            for name, size in sizes.items()
+        ]
 
     async def _of_builds(
         self, app: str, active: Collection[str], now: datetime.datetime
@@ -184,6 +199,10 @@ class Housekeeping:
                 return await self._remove_artifact(one, now)
             case "log":
                 await asyncio.to_thread(shutil.rmtree, on.settings.home / "logs/runs" / one.what)
+            case "update file":
+                await on.updates.garbage.discard(one.what)
+            case "draft of an update":
+                await on.updates.garbage.clear(one.what)
             case "unpacked release":
                 await on.instances.discard(one.app, one.environment, one.what)
             case _:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import os
 import pathlib
 import types
 from collections.abc import AsyncIterator
@@ -28,6 +30,8 @@ from shipway.releases.records import Deployments, Releases
 from shipway.runtime.drivers.local import LocalKeeper
 from shipway.runtime.instances import Instances
 from shipway.runtime.model import Kind, Owner, Task
+from shipway.updates.files import Files
+from shipway.updates.garbage import SAFETY
 from shipway.updates.office import Office
 from shipway.workflows.housekeeping import Housekeeping
 from shipway.workflows.platform import Platform
@@ -183,3 +187,29 @@ async def test_what_is_stored_again_meanwhile_stays(house: House) -> None:
     digest = first.artifacts["server"]
     assert not house.blobs.remove_local(digest, before=clock.now().timestamp() - old)
     assert house.has(first)
+
+
+async def test_files_of_updates_go_that_no_device_can_ask_for(house: House) -> None:
+    files = Files(house.home / "updates" / "files")
+    long_ago = (clock.now() - 2 * SAFETY).timestamp()
+    names = []
+    for text in (b"old", b"young"):
+        (house.home / "made").write_bytes(text)
+        names.append(hashlib.sha256(text).hexdigest())
+        await files.add(house.home / "made", names[-1], "png")
+    half_done = files.folder / ".under-way" / "half"
+    half_done.mkdir()
+    (half_done / "index.hbc").write_bytes(b"half")
+    for path in (files.path(names[0]), half_done):
+        os.utime(path, (long_ago, long_ago))
+
+    await house.passes.begin("hk_dry", by="ana", dry_run=True)
+    told = await house.after(1).tidy("hk_dry", dry_run=True)
+    assert "1 draft of an update" in told.sentence
+    assert "1 update file" in told.sentence
+    assert half_done.exists()
+    assert all(files.path(name).exists() for name in names)
+    await house.passes.begin("hk_done", by="", dry_run=False)
+    await house.after(1).tidy("hk_done", dry_run=False)
+    assert not half_done.exists()
+    assert [files.path(name).exists() for name in names] == [False, True]
