@@ -11,7 +11,7 @@ import threading
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from tests.contracts.updates.world import MAIN, PLATFORMS, App
+from tests.contracts.updates.world import _KEYS, MAIN, PLATFORMS, App
 from tests.fakes.expo_client import certificates
 from tests.fakes.expo_client.answers import Rejected
 from tests.fakes.expo_client.manifest import Manifest, Platform
@@ -260,3 +260,35 @@ async def test_nothing_is_published_unsigned_when_the_signing_command(
     with pytest.raises(errors.ShipwayError):
         await app.publish("two")
     assert await manifest(app) == before
+
+
+async def test_a_channel_is_paused_while_the_signing_command_is_away(
+    app: App, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shipway: what stands on a board was signed before."""
+    shipway = app.world.shipway
+    await app.publish("one")
+    with monkeypatch.context() as sound:
+        sound.setattr(shipway.keys, "_external", signer(tmp_path, 0))
+        changes = app.world.changes
+        await changes.import_key(app.name, "hsm", certificates.pem(0, now=app.world.clock()), "")
+    shipway.boards._no_updates.clear()  # the worker was started again
+    monkeypatch.setattr(shipway.keys, "_external", ("false",))
+    await app.change_channel(paused=True)
+    phone = app.device(trust=await app.trust("hsm"))
+    phone.start()
+    assert (await phone.check()).reason == "noUpdateAvailable"
+    await app.change_channel(paused=False)
+    assert (await phone.check()).loaded
+
+
+async def test_an_app_of_the_same_name_has_no_signature_of_the_one_before(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await app.publish("one")
+    await app.world.records.remove(app.name)
+    monkeypatch.delitem(_KEYS, "main")
+    await app.open_channel()
+    phone = app.device(trust=await app.trust())
+    phone.start()
+    assert (await phone.check()).reason == "noUpdateAvailable"
