@@ -71,6 +71,8 @@ async def show(session: Session, update: str, app: str | None, *, as_json: bool)
         session.out.json(found)
         return
     session.out.say(f"{found.id}: {found.environment}, {share(found)}. {found.sentence}", "bold")
+    of = f"{found.version} ({found.commit[:12]}), " if found.version else ""
+    session.out.say(f"{of}{found.size} bytes, by {found.author}: {found.message}")
     rows = [
         (
             one.platform, one.runtime[:12], one.id, str(one.offered), str(one.downloaded),

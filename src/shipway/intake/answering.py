@@ -25,7 +25,8 @@ MOST_KEPT = 512
 
 VARY = (
     "accept, expo-platform, expo-runtime-version, expo-protocol-version, expo-channel-name,"
-    " expo-current-update-id, expo-expect-signature, eas-client-id"
+    " expo-current-update-id, expo-embedded-update-id, expo-recent-failed-update-ids,"
+    " expo-expect-signature, eas-client-id"
 )
 
 NO_MULTIPART = (

@@ -57,6 +57,7 @@ def test_updates_are_listed(terminal: Terminal, api: Api) -> None:
 def test_an_update_is_shown_with_all_that_is_known_of_it(terminal: Terminal, api: Api) -> None:
     api.on("GET /v1/apps/aios/updates/upd_1", an_update())
     said = terminal.type("update", "show", "upd_1").out
+    assert "v1 (c0ffee), 1000 bytes, by ada: Add haptics" in said
     assert "9        8           7         1       1       6" in said
     assert "1 devices: TypeError" in said
     assert "10 bytes instead of 900. 3 sent." in said
