@@ -63,7 +63,7 @@ from shipway.workflows.promoting import Promoting, Promotion
 from shipway.workflows.requests import Requests
 from shipway.workflows.roll_back import roll_back
 from shipway.workflows.traffic import Traffic
-from shipway.workflows.updating import Updating
+from shipway.workflows.updating import Updating, carry_out
 
 READY_SECONDS = 60.0
 EDGE_GRACE = 60.0
@@ -350,7 +350,7 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
         return asdict(await end(request["workflow"], request["request"], stories))
 
     async def change_updates(request: Mapping[str, Any]) -> dict[str, Any]:
-        return asdict(await updating.perform(request["change"]))
+        return asdict(await carry_out(request["change"], updating))
 
     async def tidy_up(request: Mapping[str, Any]) -> dict[str, Any]:
         name, by, dry_run = request["pass"], request["by"], request["dry_run"]

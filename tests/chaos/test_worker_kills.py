@@ -33,6 +33,7 @@ async def test_every_step_survives_the_death_of_the_worker(trial: Trial) -> None
         trial.at_each_point(kill_once),
     ):
         await trial.history()
+        await keys_come_and_go(trial)
         await users.see_any(times=20)
 
     twice = await trial.double_effects()
@@ -40,3 +41,13 @@ async def test_every_step_survives_the_death_of_the_worker(trial: Trial) -> None
     assert twice == []
     assert users.figures()["failures"] == []
     assert sorted(kills) == STEPS
+
+
+async def keys_come_and_go(trial: Trial) -> None:
+    """What people ask about updates; `test_update_kills.py` looks closer."""
+    stage = trial.stage
+    for typed in (("create", "one"), ("rotate",), ("retire", "one")):
+        await stage.shipway("update", "keys", *typed, "--app", stage.app)
+    async with stage.api() as api:
+        keys = (await api.update_keys(stage.app)).items
+    assert [(key.id, key.retired is None) for key in keys] == [("one", False), ("main-2", True)]

@@ -28,17 +28,17 @@ from shipway.runtime.model import Kind, Owner, Task
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploying import Deploying
 from shipway.workflows.promoting import Promoting
+from shipway.workflows.updating import Updating
 
 T = TypeVar("T")
 
 TOLD = pathlib.Path(__file__).with_name("told_worker.py")
 UNHAPPY = {"fail", "cancel", "withdraw", "give_up", "has_expired", "expire", "start_over"}
+STORIES = {"deliver": Delivering, "enter": Deploying, "promote": Promoting, "update": Updating}
 STEPS = sorted(
-    f"{kind}.{step}"
-    for kind, told in (("deliver", Delivering), ("enter", Deploying), ("promote", Promoting))
-    for step in durable.steps_of(told) - UNHAPPY
+    f"{kind}.{step}" for kind, told in STORIES.items() for step in durable.steps_of(told) - UNHAPPY
 )
-"""Every step that a delivery, two deployments, a promotion and a rollback take."""
+"""Every step that a delivery, two deployments, a promotion, a rollback and a change of updates take."""
 
 PATIENCE_SECONDS = 240.0
 
@@ -47,7 +47,7 @@ OnPoint = Callable[[durable.Point], Awaitable[None]]
 
 def step_of(point: durable.Point) -> str:
     """Return the name of the step, as in `STEPS`, that a point belongs to."""
-    kinds = {"run_": "deliver", "promote:": "promote"}
+    kinds = {"run_": "deliver", "promote:": "promote", "uch_": "update"}
     kind = next((k for start, k in kinds.items() if point.workflow.startswith(start)), "enter")
     return f"{kind}.{point.step.split()[0]}"
 

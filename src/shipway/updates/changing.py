@@ -6,18 +6,19 @@ import dataclasses
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from shipway.kit import clock, db, errors, ids
 from shipway.updates import manifests, model
 from shipway.updates.assets import Assets
 from shipway.updates.boards import Boards
 from shipway.updates.keys import Key, Keys
-from shipway.updates.records import Channel, Group, Offer, Records
+from shipway.updates.records import Channel, Group, GroupState, Offer, Records
 
 MOST_SIGNED = 500
 """A new key signs so many of the newest manifests and directives."""
 
+Telling = Callable[[], Awaitable[None]]
 
 _HEADER = re.compile(r"[a-z*][a-z0-9_.*-]{0,63}")
 _VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
@@ -47,31 +48,36 @@ class Changes:
         that is what `roll_back` is for."""
         if not 0 <= per_mille <= model.WHOLE:
             raise errors.Invalid(f"A share is 0 to {model.WHOLE} per mille, not {per_mille}.")
-        found = await self._records.group(group)
-        if found.state == "reverted":
-            raise errors.Refused(
-                f"{found.id} was taken back",
-                fix="`shipway update publish` publishes its release again, under a new id.",
-            )
-        if found.state == "paused":
-            raise errors.Refused(
-                f"The rollout of {found.id} is paused", fix=f"`shipway update resume {found.id}`"
-            )
-        if per_mille < found.per_mille:
-            raise errors.Refused(
-                f"{found.id} has reached {found.per_mille / 10:g} % already,"
-                " and nobody is moved back by a smaller share",
-                fix=f"`shipway update revert {found.id}` takes it back from everybody.",
-            )
-        await self._records.set_share(found.id, per_mille)
+        async with self._db.transaction():
+            found = await self._locked(group)
+            _must_take_share(found, per_mille)
+            await self._records.set_share(found.id, per_mille)
         return await self._shown(found)
 
     async def pause(self, group: str) -> Group:
-        """Let nobody new into a rollout. Who has the update keeps it."""
-        return await self._set(group, "rolling", "paused", "The rollout is paused.")
+        """Let nobody new into a rollout. Who has the update keeps it. May be repeated."""
+        async with self._db.transaction():
+            found = await self._locked(group)
+            await self._turn(found, "rolling", "paused", "The rollout is paused.")
+        return await self._shown(found)
 
     async def resume(self, group: str) -> Group:
-        return await self._set(group, "paused", "rolling", "The rollout goes on.")
+        """Go on with a rollout that is paused. May be repeated."""
+        async with self._db.transaction():
+            found = await self._locked(group)
+            state: GroupState = "whole" if found.per_mille >= model.WHOLE else "rolling"
+            await self._turn(found, "paused", state, "The rollout goes on.")
+        return await self._shown(found)
+
+    async def hold_back(self, group: str, why: str, *, telling: Telling) -> None:
+        """Let nobody new have an update that cannot be taken back just now. Nothing new is signed.
+        May be repeated; ``telling`` is awaited once, in the same transaction."""
+        async with self._db.transaction():
+            found = await self._locked(group)
+            if found.state in {"rolling", "whole"}:
+                await self._records.set_state(found.id, "paused", why)
+                await telling()
+        await self._boards.refresh(found.app, branch=found.branch)
 
     async def roll_back(
         self, app: str, branch: str, *, key: str, author: str, message: str = "", to: str = ""
@@ -97,6 +103,8 @@ class Changes:
         A release that had no update of its own (its native side had changed) ran with the one
         before: what later releases have published is taken back, and nothing else.
         """
+        if made := await self._records.group_of_key(key):
+            return await self._shown(made)
         newest = await self._records.newest(app, branch)
         target = await self._records.group_of_release(app, branch, release)
         if newest is None:
@@ -110,20 +118,24 @@ class Changes:
         to = target.id if target else ""
         return await self.roll_back(app, branch, key=key, author=author, message=message, to=to)
 
-    async def withdraw(self, group: str, *, key: str, author: str, message: str) -> Group | None:
-        """Take back one update: nothing of it is offered any more, and who has it gets what was
-        before. None when nobody had been offered it."""
-        found = await self._records.group(group)
-        newest = await self._records.newest(found.app, found.branch)
-        if found.state == "reverted":
-            return None
-        if found.per_mille and newest and newest.id == found.id:
-            return await self.roll_back(
-                found.app, found.branch, key=key, author=author, message=message
-            )
-        await self._records.set_state(found.id, "reverted", message)
+    async def withdraw(
+        self, group: str, *, key: str, author: str, message: str, telling: Telling | None = None
+    ) -> Group | None:
+        """Take back one update: nothing of it is offered any more. Who has it gets what was
+        before; while a newer one is out, who has it waits for that. Returns the group that takes
+        its place, or None when there is none. May be repeated with the same ``key``.
+
+        ``telling`` is awaited in the same transaction: what is told has happened, and once.
+        """
+        async with self._db.transaction():
+            found = await self._locked(group)
+            made = await self._records.group_of_key(key)
+            if made is None and found.state != "reverted":
+                made = await self._withdraw(found, key, author, message)
+                if telling:
+                    await telling()
         await self._boards.refresh(found.app, branch=found.branch)
-        return None
+        return made
 
     async def change_channel(
         self,
@@ -155,34 +167,49 @@ class Changes:
         await self._boards.refresh(app)
         return changed
 
-    async def create_key(self, app: str, id: str) -> Key:  # noqa: A002 -- the key's own
-        made = await self._keys.create(app, id)
-        return await self._sign_all(made)
+    async def create_key(self, app: str, id: str, *, change: str = "") -> Key:  # noqa: A002 -- the key's own
+        return await self._add_key(app, change, lambda: self._keys.create(app, id))
 
-    async def import_key(self, app: str, id: str, certificate: str, chain: str) -> Key:  # noqa: A002
+    async def import_key(
+        self,
+        app: str,
+        id: str,  # noqa: A002 -- the key's own
+        certificate: str,
+        chain: str,
+        *,
+        change: str = "",
+    ) -> Key:
         """Sign with a key that is kept elsewhere too, through this machine's command."""
-        made = await self._keys.import_external(app, id, certificate, chain)
-        return await self._sign_all(made)
+        return await self._add_key(
+            app, change, lambda: self._keys.import_external(app, id, certificate, chain)
+        )
 
-    async def rotate_key(self, app: str) -> Key:
+    async def rotate_key(self, app: str, *, change: str = "") -> Key:
         """Make another key and have it sign what is offered. The older ones go on signing, for
         builds that hold their certificates."""
-        made = await self._keys.rotate(app)
-        return await self._sign_all(made)
+        return await self._add_key(app, change, lambda: self._keys.rotate(app))
 
     async def retire_key(self, app: str, id: str) -> None:  # noqa: A002 -- the key's own
         await self._keys.retire(app, id)
         await self._boards.refresh(app)
 
-    async def _set(self, group: str, was: str, state: str, sentence: str) -> Group:
+    async def _turn(self, group: Group, was: GroupState, state: GroupState, sentence: str) -> None:
+        if group.state not in {was, state}:
+            raise errors.Conflict(f"{group.id} is {group.state}, not {was}.")
+        await self._records.set_state(group.id, state, sentence)
+
+    async def _locked(self, group: str) -> Group:
+        """Return a group that nobody else changes until the transaction ends."""
         found = await self._records.group(group)
-        if found.state != was:
-            raise errors.Conflict(f"{found.id} is {found.state}, not {was}.")
-        assert state in {"rolling", "paused"}
-        await self._records.set_state(
-            found.id, "paused" if state == "paused" else "rolling", sentence
-        )
-        return await self._shown(found)
+        await self._records.lock(found.app, "")
+        return await self._records.group(found.id)
+
+    async def _withdraw(self, group: Group, key: str, author: str, message: str) -> Group | None:
+        newest = await self._records.newest(group.app, group.branch)
+        if group.per_mille and newest and newest.id == group.id:
+            return await self._take_back(group.app, group.branch, key, author, message, "")
+        await self._records.set_state(group.id, "reverted", message)
+        return None
 
     async def _shown(self, group: Group) -> Group:
         await self._boards.refresh(group.app, branch=group.branch)
@@ -295,12 +322,39 @@ class Changes:
             raise errors.NotFound(f"{app} has no update {group[:100]}.")
         return found.id
 
-    async def _sign_all(self, key: Key) -> Key:
-        for entry, body in await self._records.unsigned_by(key.app, key.id, most=MOST_SIGNED):
-            made = await self._keys.signature(key, body.encode())
-            await self._records.add_signature(entry, key.id, made)
-        await self._boards.refresh(key.app)
+    async def _add_key(self, app: str, change: str, make: Callable[[], Awaitable[Key]]) -> Key:
+        """Make a key and have it sign what is offered: all of it, or there is no key. The same
+        ``change`` again changes nothing."""
+        async with self._db.transaction():
+            # What is published meanwhile would lack its signature.
+            await self._records.lock(app, "")
+            made = (await self._records.change(change)).about if change else ""
+            key = await self._keys.get(app, made) if made else await make()
+            for entry, body in await self._records.unsigned_by(app, key.id, most=MOST_SIGNED):
+                signature = await self._keys.signature(key, body.encode())
+                await self._records.add_signature(entry, key.id, signature)
+            await self._records.note(change, about=key.id)
+        await self._boards.refresh(app)
         return key
+
+
+def _must_take_share(group: Group, per_mille: int) -> None:
+    """Raise `errors.Refused` when a rollout cannot go on with this share."""
+    if group.state == "reverted":
+        raise errors.Refused(
+            f"{group.id} was taken back",
+            fix="`shipway update publish` publishes its release again, under a new id.",
+        )
+    if group.state == "paused":
+        raise errors.Refused(
+            f"The rollout of {group.id} is paused", fix=f"`shipway update resume {group.id}`"
+        )
+    if per_mille < group.per_mille:
+        raise errors.Refused(
+            f"{group.id} has reached {group.per_mille / 10:g} % already,"
+            " and nobody is moved back by a smaller share",
+            fix=f"`shipway update revert {group.id}` takes it back from everybody.",
+        )
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from shipway.environments.vault import Vault
@@ -33,10 +34,16 @@ _log = log.get("updates")
 
 @dataclass(frozen=True, kw_only=True)
 class Halted:
-    """An update that was taken back because it failed on devices."""
+    """An update that was taken back because it failed on devices; with ``trouble`` it could not
+    be, and is only offered to nobody new."""
 
     group: Group
     why: str
+    trouble: str = ""
+
+
+Telling = Callable[[Halted], Awaitable[None]]
+"""Has people told of a halted update, in the transaction of the caller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,24 +92,42 @@ class Office:
             now=now,
         )
 
-    async def keep_house(self) -> Sequence[Halted]:
+    async def keep_house(self, telling: Telling) -> Sequence[Halted]:
         """Read what devices did, halt what fails on them, and put everything in force. Returns
         what was halted. May be repeated."""
         await self.adoption.read()
-        halted = await self.halt_failing()
+        halted = await self.halt_failing(telling)
         await self.boards.refresh_all()
         return halted
 
-    async def halt_failing(self) -> Sequence[Halted]:
-        """Take back every update that fails on more devices than chance explains."""
-        halted = []
-        for group in await self.records.watched(self.now() - WATCHED):
-            if why := must_halt(await self.adoption.of(group.id)):
-                _log.warning("update.halted", update=group.id, why=why)
-                await self.changes.withdraw(
-                    group.id, key=f"halt:{group.id}", author="shipway", message=why
-                )
-                halted.append(Halted(group=group, why=why))
+    async def halt_failing(self, telling: Telling) -> Sequence[Halted]:
+        """Take back every update that fails on more devices than chance explains. Each is told of
+        in the transaction that takes it back."""
+        return [
+            await self._halt(Halted(group=group, why=why), telling)
+            for group in await self.records.watched(self.now() - WATCHED)
+            if (why := must_halt(await self.adoption.of(group.id)))
+        ]
+
+    async def _halt(self, halted: Halted, telling: Telling) -> Halted:
+        """Take one back. What cannot be, because nobody signs, is held back: at the next look it
+        is tried again, and no other app has to wait for that."""
+        group, why = halted.group, halted.why
+        _log.warning("update.halted", update=group.id, why=why)
+        try:
+            await self.changes.withdraw(
+                group.id,
+                key=f"halt:{group.id}",
+                author="shipway",
+                message=why,
+                telling=lambda: telling(halted),
+            )
+        except errors.Unavailable:
+            raise
+        except errors.ShipwayError as error:
+            held = dataclasses.replace(halted, trouble=str(error))
+            await self.changes.hold_back(group.id, why, telling=lambda: telling(held))
+            return held
         return halted
 
     async def make_patches(self) -> int:

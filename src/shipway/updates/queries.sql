@@ -184,6 +184,9 @@ returning *;
 -- change --
 select * from updates.changes where id = %(id)s;
 
+-- note_change --
+update updates.changes set about = %(about)s where id = %(id)s and state = 'waiting';
+
 -- end_change --
 with ended as (
     update updates.changes set state = %(state)s, sentence = %(sentence)s, about = %(about)s
@@ -196,10 +199,10 @@ select pg_notify('shipway_update_change', id) from ended;
 select * from updates.changes where state = 'waiting' order by created;
 
 -- watched --
--- Rollouts that have begun and not ended, and what has reached everybody of late.
+-- Rollouts that have begun and not ended, paused ones too, and what has reached everybody of late.
 select * from updates.groups
  where per_mille > 0 and kind <> 'embedded'
-   and (state = 'rolling' or (state = 'whole' and created > %(since)s))
+   and (state in ('rolling', 'paused') or (state = 'whole' and created > %(since)s))
  order by number;
 
 -- kept_entries --

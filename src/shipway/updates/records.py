@@ -267,6 +267,10 @@ class Records:
     ) -> None:
         await self._db.run(_SQL["end_change"], id=name, state=state, sentence=sentence, about=about)
 
+    async def note(self, change: str, *, about: str) -> None:
+        """Record what a change that is under way has led to already."""
+        await self._db.run(_SQL["note_change"], id=change, about=about)
+
     async def watched(self, since: datetime.datetime) -> Sequence[Group]:
         """Return the groups whose rollout has begun and not ended, and those that reached
         everybody and were made since a time."""

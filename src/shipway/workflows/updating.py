@@ -9,6 +9,7 @@ from typing import Any
 from shipway.kit import durable, errors
 from shipway.releases.model import Release
 from shipway.updates.model import PLATFORMS
+from shipway.updates.office import Halted
 from shipway.updates.publishing import Publication
 from shipway.updates.records import Change, Group
 from shipway.workflows import provided
@@ -18,6 +19,8 @@ from shipway.workflows.platform import Platform
 
 UNSEEN = 0
 """An update enters with its release's first share; until then nobody is offered it."""
+
+WHO_HAS_IT = "Who has it keeps it until something newer comes."
 
 
 async def publish(on: Platform, entry: Entry) -> str:
@@ -68,17 +71,36 @@ async def take_back(on: Platform, entry: Entry) -> str:
 
 async def keep_house(on: Platform) -> None:
     """Learn what updates do on devices, halt what fails there, and tell of it."""
-    for halted in await on.updates.keep_house():
-        group = halted.group
-        of = f" of {group.version}" if group.version else ""
-        sentence = f"{group.branch} took back the update{of} by itself: {halted.why}"
+
+    async def telling(halted: Halted) -> None:
+        event, sentence = _told(halted)
         await on.outbox.put(
-            "update.halted",
-            app=group.app,
-            subject=group.id,
+            event,
+            app=halted.group.app,
+            subject=halted.group.id,
             sentence=sentence,
-            evidence={"environment": group.branch, "release": group.release},
+            evidence={"environment": halted.group.branch, "release": halted.group.release},
         )
+
+    await on.updates.keep_house(telling)
+
+
+def _told(halted: Halted) -> tuple[str, str]:
+    """Return the event and the sentence that tell of an update which failed on devices."""
+    branch, version = halted.group.branch, halted.group.version
+    update = f"update of {version}" if version else "update"
+    if not halted.trouble:
+        return "update.halted", f"{branch} took back the {update} by itself: {halted.why}"
+    kept = f"{branch} offers the {update} to nobody new: {halted.why}"
+    return "update.not_taken_back", f"{kept} It could not be taken back: {halted.trouble}"
+
+
+async def carry_out(name: str, do: Updating) -> Outcome:
+    """Do what a person asked for. Whatever breaks, that person hears of it."""
+    try:
+        return await do.perform(name)
+    except errors.ShipwayError as error:
+        return await do.fail(name, str(error))
 
 
 def publication(
@@ -207,8 +229,10 @@ class Updating:
         group = await self._on.updates.changes.withdraw(
             change.arguments["update"], key=change.id, author=change.by, message="Reverted."
         )
-        about = group.id if group else change.arguments["update"]
-        return group.sentence if group else f"{about} is offered to nobody any more.", about
+        if group:
+            return group.sentence, group.id
+        about = change.arguments["update"]
+        return f"{about} is offered to nobody any more. {WHO_HAS_IT}", about
 
     async def _roll_back(self, change: Change) -> tuple[str, str]:
         asked = change.arguments
@@ -238,18 +262,20 @@ class Updating:
         return f"{channel.name} {how}.", channel.name
 
     async def _create_key(self, change: Change) -> tuple[str, str]:
-        key = await self._on.updates.changes.create_key(change.app, change.arguments["key"])
+        key = await self._on.updates.changes.create_key(
+            change.app, change.arguments["key"], change=change.id
+        )
         return f"Key {key.id} signs from now on.", key.id
 
     async def _import_key(self, change: Change) -> tuple[str, str]:
         asked = change.arguments
         key = await self._on.updates.changes.import_key(
-            change.app, asked["key"], asked["certificate"], asked["chain"]
+            change.app, asked["key"], asked["certificate"], asked["chain"], change=change.id
         )
         return f"Key {key.id}, which is kept elsewhere, signs from now on.", key.id
 
     async def _rotate_key(self, change: Change) -> tuple[str, str]:
-        key = await self._on.updates.changes.rotate_key(change.app)
+        key = await self._on.updates.changes.rotate_key(change.app, change=change.id)
         return f"Key {key.id} signs from now on, beside those in use.", key.id
 
     async def _retire_key(self, change: Change) -> tuple[str, str]:

@@ -325,3 +325,29 @@ async def test_what_is_published_again_is_not_thrown_away_meanwhile(
     phone.start()
     outcome = await phone.check()
     assert outcome.loaded, outcome.reason
+
+
+async def test_a_key_that_is_made_during_a_publish_signs_that_too(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shipway: else phones with the new certificate could not take the newest update."""
+    await app.publish("one")
+    recording, goes_on, add = asyncio.Event(), asyncio.Event(), Records.add
+
+    async def slow(*given: Any) -> None:
+        recording.set()
+        await goes_on.wait()
+        await add(*given)
+
+    monkeypatch.setattr(Records, "add", slow)
+    publish = asyncio.create_task(app.publish("two"))
+    await recording.wait()
+    rotate = asyncio.create_task(app.shown(app.world.changes.rotate_key(app.name)))
+    held = "select 1 as held from pg_locks where locktype = 'advisory' and not granted"
+    while not (rotate.done() or await app.world.shipway.database.rows(held)):  # noqa: ASYNC110 -- nobody tells
+        await asyncio.sleep(0.01)
+    goes_on.set()
+    group, key = await asyncio.gather(publish, rotate)
+    phone = app.device(trust=await app.trust(key.id))
+    phone.start()
+    assert (await phone.check()).loaded == await app.id_of(group)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import hashlib
 import os
 import pathlib
 import random
 import types
 import uuid
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import bsdiff4
 import httpx2
@@ -19,9 +21,13 @@ from tests.fakes import updates
 from shipway.environments.vault import Vault
 from shipway.health.outbox import Outbox
 from shipway.kit import db, errors
-from shipway.updates import patching
+from shipway.updates import board, patching
+from shipway.updates.changing import Changes
+from shipway.updates.files import Files
 from shipway.updates.garbage import SAFETY
-from shipway.updates.office import WATCHED, Office
+from shipway.updates.office import WATCHED, Halted, Office
+from shipway.updates.patching import Pair, Patcher
+from shipway.updates.records import Group, Records
 from shipway.workflows import updating
 from shipway.workflows.platform import Platform
 
@@ -45,6 +51,10 @@ def office(shipway: updates.Shipway) -> Office:
 def code(seed: int = 0) -> bytes:
     """Bytes that do not compress."""
     return random.Random(seed).randbytes(200_000)
+
+
+async def nobody(_: Halted) -> None:
+    """Is told of what is halted."""
 
 
 async def poll(shipway: updates.Shipway, client: str, **headers: str) -> int:
@@ -155,6 +165,26 @@ async def test_a_patch_that_is_hardly_smaller_is_not_offered(
     assert all("not worth it" in one.sentence for one in await office.patches.all(APP))
 
 
+@pytest.mark.parametrize(("cap", "most"), [("MOST_MEMORY", 120 * 2**20), ("MOST_CPU_SECONDS", 1)])
+async def test_making_a_patch_is_bounded(
+    home: pathlib.Path, monkeypatch: pytest.MonkeyPatch, cap: str, most: int
+) -> None:
+    files = Files(home)
+    names = []
+    for seed in (1, 2):
+        data = random.Random(seed).randbytes(16 * 2**20)
+        names.append(hashlib.sha256(data).hexdigest())
+        path = files.path(names[-1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    monkeypatch.setattr(patching, cap, most)
+
+    made = await Patcher(files).make(Pair(base=names[0], target=names[1]))
+
+    assert (made.offered, made.again) == (False, True)
+    assert made.sentence.startswith("No patch was made: ")
+
+
 async def test_devices_are_counted_and_survive_a_restart(
     shipway: updates.Shipway, office: Office
 ) -> None:
@@ -232,7 +262,7 @@ async def test_an_app_that_is_removed_takes_its_updates_with_it(
     assert await poll(shipway, device) == 200
 
     await office.records.remove(APP)
-    await office.keep_house()
+    await office.keep_house(nobody)
     await shipway.settle()
 
     assert await poll(shipway, device) == 404
@@ -261,14 +291,14 @@ async def test_a_rollout_that_fails_on_devices_is_halted(
         await poll(shipway, str(uuid.uuid4()), expo_recent_failed_update_ids=f'"{update}"')
     await shipway.sightings.flush()
 
-    await office.keep_house()
+    await office.keep_house(nobody)
 
     assert (await office.records.group(second.id)).state == "reverted"
     newest = await office.records.newest(APP, "production")
     assert newest
     assert (newest.source, newest.author) == (first.id, "shipway")
     assert "4 of 4 devices failed to launch it" in newest.message
-    await office.keep_house()
+    await office.keep_house(nobody)
     assert await office.records.newest(APP, "production") == newest
 
 
@@ -284,21 +314,124 @@ async def test_an_update_that_everybody_has_is_watched_for_a_week(
     await shipway.sightings.flush()
     await office.adoption.read()
     shipway.clock.ahead = WATCHED + datetime.timedelta(hours=1)
-    assert await office.halt_failing() == []
+    assert await office.halt_failing(nobody) == []
     shipway.clock.ahead = datetime.timedelta()
-    outbox = Outbox(shipway.database)
-    on = cast("Platform", types.SimpleNamespace(updates=office, outbox=outbox))
+    on = worker(office, shipway.database)
 
     for _ in range(2):
         await updating.keep_house(on)
 
     assert (await office.records.group(second.id)).state == "reverted"
-    rows = await shipway.database.rows("select event, sentence from health.outbox")
-    assert rows == [{
-        "event": "update.halted",
-        "sentence": "production took back the update of v2 by itself:"
-        " 4 of 4 devices failed to launch it.",
-    }]  # fmt: skip
+    assert await told(shipway.database) == [HALTED]
+
+
+async def failing(shipway: updates.Shipway, channel: str = "production") -> Group:
+    """Publish an update that four phones say they cannot launch."""
+    await shipway.publish(code=b"1", channel=channel)
+    group = await shipway.publish(code=b"2", per_mille=999, channel=channel, version="v2")
+    update = (await shipway.offers(group))["ios"].id
+    said = {"expo_recent_failed_update_ids": f'"{update}"', "expo_channel_name": channel}
+    for _ in range(4):
+        await poll(shipway, str(uuid.uuid4()), **said)
+    await shipway.sightings.flush()
+    return group
+
+
+def worker(office: Office, database: db.Database) -> Platform:
+    """The parts of the worker that look after updates."""
+    return cast("Platform", types.SimpleNamespace(updates=office, outbox=Outbox(database)))
+
+
+async def told(database: db.Database) -> list[tuple[str, str]]:
+    rows = await database.rows("select event, sentence from health.outbox order by at, id")
+    return [(row["event"], row["sentence"]) for row in rows]
+
+
+HALTED = (
+    "update.halted",
+    "production took back the update of v2 by itself: 4 of 4 devices failed to launch it.",
+)
+
+
+async def test_an_update_is_not_taken_back_without_anybody_being_told(
+    shipway: updates.Shipway, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = await failing(shipway)
+    on, put = worker(office, shipway.database), Outbox.put
+
+    async def lost(*given: Any, **more: Any) -> None:
+        await put(*given, **more)
+        raise errors.Unavailable("The database does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Outbox, "put", lost)
+        with pytest.raises(errors.Unavailable):
+            await updating.keep_house(on)
+    assert (await office.records.group(group.id)).state == "rolling"
+    assert await told(shipway.database) == []
+
+    await updating.keep_house(on)
+    assert (await office.records.group(group.id)).state == "reverted"
+    assert await told(shipway.database) == [HALTED]
+
+
+async def test_an_update_that_nobody_can_sign_a_way_back_from_is_held_back(
+    shipway: updates.Shipway, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is taken back once somebody signs again. The others need not wait for that."""
+    group, other = await failing(shipway), await failing(shipway, "staging")
+    on, copy = worker(office, shipway.database), Changes._copy
+
+    async def unsigned(self: Changes, new: Group, *given: Any) -> Any:
+        if new.branch == "production":
+            raise errors.Failed("The command that signs has failed.")
+        return await copy(self, new, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Changes, "_copy", unsigned)
+        for _ in range(2):
+            await updating.keep_house(on)
+    await shipway.settle()
+    assert (await office.records.group(group.id)).state == "paused"
+    assert (await office.records.group(other.id)).state == "reverted"
+    event, sentence = (await told(shipway.database))[0]
+    assert event == "update.not_taken_back"
+    assert sentence == (
+        "production offers the update of v2 to nobody new: 4 of 4 devices failed to launch it."
+        " It could not be taken back: The command that signs has failed."
+    )
+    assert len(await told(shipway.database)) == 2
+
+    await updating.keep_house(on)
+    assert (await office.records.group(group.id)).state == "reverted"
+    assert (await told(shipway.database))[2:] == [HALTED]
+
+
+async def test_what_was_read_first_is_not_written_last(
+    shipway: updates.Shipway, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an update that was taken back would be offered again for a while."""
+    await shipway.publish(code=b"1")
+    looked, goes_on, known = asyncio.Event(), asyncio.Event(), Records.known
+
+    async def slow(self: Records, app: str, *, most: int) -> Any:
+        if not looked.is_set():
+            looked.set()
+            await goes_on.wait()
+        return await known(self, app, most=most)
+
+    monkeypatch.setattr(Records, "known", slow)
+    first = asyncio.create_task(office.boards.refresh(APP))
+    await looked.wait()
+    rollback = asyncio.create_task(
+        office.changes.roll_back(APP, "production", key="back", author="ada", to="embedded")
+    )
+    while await office.records.group_of_key("back") is None:  # noqa: ASYNC110 -- nobody tells
+        await asyncio.sleep(0.01)
+    goes_on.set()
+    await asyncio.gather(first, rollback)
+    found = board.read(shipway.home / "updates" / "boards" / APP / "production.json")
+    assert {line.entries[0].kind for line in found.lines} == {"embedded"}
 
 
 async def test_garbage_goes_when_nobody_can_ask_for_it(

@@ -18,6 +18,7 @@ from shipway.workflows.outcome import Outcome
 from shipway.workflows.promote import promote
 from shipway.workflows.promoting import Count, Promoting, Promotion
 from shipway.workflows.roll_back import roll_back
+from shipway.workflows.updating import Updating, carry_out
 
 pytestmark = pytest.mark.anyio
 
@@ -284,3 +285,11 @@ async def test_a_resumed_run_tells_the_failure_that_ended_the_other_steps() -> N
 
     with pytest.raises(errors.Failed, match="test unit failed"):
         await side_by_side("run_1", [ended(), fails()])
+
+
+async def test_what_breaks_while_an_update_is_changed_is_told_to_who_asked() -> None:
+    why = "perform could not write (/files): the disk is full."
+    do = Steps(perform=errors.Failed(why), fail=Outcome(good=False, sentence=why))
+
+    assert await carry_out("uch_1", cast("Updating", do)) == Outcome(good=False, sentence=why)
+    assert do.taken == ["perform", "fail"]
