@@ -1,7 +1,7 @@
 """Stories and chaos again and again, in new orders: `./dev soak [MINUTES]`.
 
-The last lines say how many kills there were and how many effects were double, over all rounds,
-and the same as JSON. The first round that fails is the last; the exit status is then 1.
+The last lines say what was seen, how many kills there were and how many effects were double, over all
+rounds, and the same as JSON. The first round that fails is the last; the exit status is then 1.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def summed(lines: list[dict[str, Any]], rounds: int, seconds: float) -> dict[str
         "minutes": round(seconds / 60, 1),
         "kills": kills.total(),
         "double_effects": len(twice),
+        "told": list(dict.fromkeys(line["told"] for line in lines if "told" in line)),
         "failures": [line["failed"] for line in lines if "failed" in line],
         "killed": dict(kills.most_common()),
         "twice": twice,
@@ -97,7 +98,8 @@ def summed(lines: list[dict[str, Any]], rounds: int, seconds: float) -> dict[str
 
 def sentences(found: dict[str, Any]) -> list[str]:
     """Say what was found, for people."""
-    told = [f"soak: {failed} failed" for failed in found["failures"]]
+    told = [f"soak: {sentence}" for sentence in found["told"]]
+    told += [f"soak: {failed} failed" for failed in found["failures"]]
     told += [f"soak: it happened twice: {effect}" for effect in found["twice"]]
     end = f"{len(found['failures'])} failure(s)" if found["failures"] else "none failed"
     done = f"{found['rounds']} round(s) in {found['minutes']:g} minutes, {end}"

@@ -19,6 +19,12 @@ def add(**counted: Any) -> None:
             tally.write(json.dumps(counted) + "\n")
 
 
+def tell(sentence: str) -> None:
+    """Tell what was seen, of a test whose output nobody sees while it passes."""
+    print(sentence)
+    add(told=sentence)
+
+
 def kills(of: str, by_target: Counter[str], double_effects: list[str]) -> None:
     """Tell what was killed how often, and what happened twice."""
     print(f"{by_target.total()} kills: {dict(sorted(by_target.items()))}")

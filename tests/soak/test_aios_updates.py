@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from tests.chaos import tally
 from tests.fakes import platform, updates
 from tests.fakes.expo_client import wire
 from tests.fakes.expo_client.build import Build, sha256
@@ -269,14 +270,15 @@ async def test_aios_goes_over_the_air_until_its_native_side_changes(
     offered = [one for one in shown["patches"] if one["offered"]]
     assert offered
     for patch in offered:
-        print(f"patch {patch['size']} bytes, smallest full {patch['full_size']}")
+        sizes = f"{patch['size']} bytes instead of {patch['full_size']}"
+        tally.tell(f"a line of AIOS was changed: a patch of {sizes}")
         assert patch["size"] * 20 < patch["full_size"]
 
     await asyncio.to_thread(checkout.npm, "install", DEPENDENCY)
     third = second | await asyncio.to_thread(checkout.fingerprints)
     version = await world.release(3, third)
     said = await world.type("update", "publish", version)
-    print(said.err)
+    tally.tell(f"a native dependency of AIOS was added: {said.err.strip()}")
     assert not said.well
     assert "native dependency expo-haptics added" in said.err
     assert "A native build is needed" in said.err

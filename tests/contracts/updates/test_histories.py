@@ -20,6 +20,7 @@ from typing import Any, ClassVar, TypeVar
 import hypothesis
 import pytest
 from hypothesis import stateful, strategies
+from tests.chaos import tally
 from tests.contracts.updates import phones
 from tests.contracts.updates.phones import Phone
 from tests.contracts.updates.world import MAIN, PLATFORMS, App, World, sharing_keys
@@ -44,6 +45,8 @@ class Histories(stateful.RuleBasedStateMachine):
 
     world: ClassVar[World]
     runner: ClassVar[asyncio.Runner]
+    told: ClassVar[int]
+    steps: ClassVar[int]
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,6 +185,10 @@ class Histories(stateful.RuleBasedStateMachine):
     # --- what must hold ---------------------------------------------------------------------------
 
     @stateful.invariant()
+    def every_step_is_counted(self) -> None:
+        type(self).steps += 1
+
+    @stateful.invariant()
     def times_only_go_on(self) -> None:
         for platform in PLATFORMS:
             times = [o.created for _, o in self.run(self._history()) if o.platform == platform]
@@ -191,6 +198,7 @@ class Histories(stateful.RuleBasedStateMachine):
         """Finish every rollout, bring all phones online: each runs what it should."""
         if self.phones:
             self.run(self._settle())
+            type(self).told += 1
 
     async def _settle(self) -> None:
         if self.paused:
@@ -247,6 +255,7 @@ def histories(cluster: Any) -> Iterator[type[Histories]]:
         Histories.world = World(runner.run(serving.__aenter__()))
         stack.callback(lambda: runner.run(serving.__aexit__(None, None, None)))
         Histories.runner = runner
+        Histories.told = Histories.steps = 0
         yield Histories
 
 
@@ -263,3 +272,4 @@ def test_after_any_history_every_phone_runs_what_it_should(histories: type[Histo
     )
     random.seed(0)
     stateful.run_state_machine_as_test(histories, settings=settings)
+    tally.tell(f"{histories.told} histories of updates, {histories.steps} steps in all")

@@ -15,11 +15,14 @@ def test_kills_of_all_processes_and_rounds_are_added_up(
     monkeypatch.setenv("SHIPWAY_TALLY", str(file))
     tally.add(test="worker", kills={"deliver.release": 4}, double_effects=[])
     tally.add(test="worker", kills={"deliver.release": 4, "enter.shift": 1}, double_effects=[])
+    for _ in range(2):
+        tally.tell("100 histories of 4000 steps")
 
     found = soak.summed(tally.read(file), rounds=2, seconds=90)
 
     assert soak.sentences(found) == [
-        "soak: 2 round(s) in 1.5 minutes, none failed: 9 kills, 0 double effects"
+        "soak: 100 histories of 4000 steps",
+        "soak: 2 round(s) in 1.5 minutes, none failed: 9 kills, 0 double effects",
     ]
 
 
