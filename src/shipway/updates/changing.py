@@ -54,6 +54,12 @@ class Changes:
             await self._records.set_share(found.id, per_mille)
         return await self._shown(found)
 
+    async def reach(self, group: str, per_mille: int) -> None:
+        """Let a rollout that goes on reach at least so many devices. What is paused, was taken back
+        or has come further stays as it is. May be repeated."""
+        await self._records.set_share(group, per_mille)
+        await self._shown(await self._records.group(group))
+
     async def pause(self, group: str) -> Group:
         """Let nobody new into a rollout. Who has the update keeps it. May be repeated."""
         async with self._db.transaction():

@@ -40,9 +40,10 @@ async def publish(on: Platform, entry: Entry) -> str:
 
 
 async def share(on: Platform, entry: Entry, per_mille: int) -> None:
-    """Offer the release's update to the same part of the devices as its server."""
-    if (group := await _of(on, entry)) and group.state == "rolling":
-        await on.updates.changes.share(group.id, max(per_mille, group.per_mille))
+    """Offer the release's update to the same part of the devices as its server, unless people have
+    paused it or let it go further."""
+    if group := await _of(on, entry):
+        await on.updates.changes.reach(group.id, per_mille)
 
 
 async def withdraw(on: Platform, entry: Entry, why: str) -> None:

@@ -177,6 +177,24 @@ async def test_server_and_update_have_the_same_share_at_every_stage(world: World
     assert INTAKE in {pool.name for pool in world.edge.table.pools}
 
 
+async def test_what_people_do_to_the_update_meanwhile_stays(world: World) -> None:
+    await is_live(world, await world.deployment(1))
+    second = await world.deployment(2, PLAN)
+    do, way = Deploying(world.on), way_of(second)
+    await do.publish_update(way)
+    group = await world.on.updates.records.group_of_key(f"deploy:{second.id}")
+    assert group
+    first, half, whole = way.stages
+    await do.shift(first, way)
+    await world.on.updates.changes.share(group.id, 700)
+    await do.shift(half, way)
+    assert (await world.on.updates.records.group(group.id)).per_mille == 700
+    await world.on.updates.changes.pause(group.id)
+    await do.shift(whole, way)
+    paused = await world.on.updates.records.group(group.id)
+    assert (paused.state, paused.per_mille) == ("paused", 700)
+
+
 async def test_a_release_that_fails_on_the_way_takes_both_back(world: World) -> None:
     await is_live(world, await world.deployment(1))
     user = world.phone()
