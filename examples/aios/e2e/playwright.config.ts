@@ -11,8 +11,9 @@ export default defineConfig({
   testDir: './tests',
   // Playwright empties this folder at the start, so it is not the one that holds the screenshots.
   outputDir: `${parameters.output}/failures`,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  // So long that a busy machine passes: only what never happens is a finding.
+  timeout: 240_000,
+  expect: { timeout: 60_000 },
   // A journey that passes only sometimes is a finding, so nothing is tried twice.
   retries: 0,
   workers: 1,
