@@ -66,6 +66,8 @@ from shipway.workflows.traffic import Traffic
 from shipway.workflows.updating import Updating, carry_out
 
 READY_SECONDS = 60.0
+ANSWER_SECONDS = 15.0
+"""The API gives up on a statement that takes longer: whoever waits for a page is told so."""
 EDGE_GRACE = 60.0
 """Requests under way at the edge have so many seconds to end."""
 
@@ -115,7 +117,9 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
 @contextlib.asynccontextmanager
 async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
     """Put the API together: it reads, records and asks; it opens no secret and runs nothing."""
-    database = db.Database(settings.database_url, name="api", size=12)
+    database = db.Database(
+        settings.database_url, name="api", size=12, statement_seconds=ANSWER_SECONDS
+    )
     await database.open()
     remote = durable.Remote(settings.database_url)
     try:

@@ -45,7 +45,8 @@ class Database:
     context need not know whether its caller has begun one.
     """
 
-    def __init__(self, url: str, *, name: str, size: int = 8) -> None:
+    def __init__(self, url: str, *, name: str, size: int = 8, statement_seconds: float = 0) -> None:
+        """A statement that takes longer than ``statement_seconds``, if given, is ended."""
         self.url = url
         self._pool = psycopg_pool.AsyncConnectionPool(
             url,
@@ -55,6 +56,7 @@ class Database:
                 "autocommit": True,
                 "application_name": f"shipway {name}",
                 "connect_timeout": 10,
+                "options": f"-c statement_timeout={int(statement_seconds * 1000)}",
             },
             min_size=1,
             max_size=size,
@@ -134,5 +136,10 @@ class Database:
         try:
             async with self._pool.connection() as connection:
                 yield connection
+        except psycopg.errors.QueryCanceled as error:
+            raise errors.Unavailable(
+                "Shipway's database takes too long to answer.",
+                fix="Try again soon.",
+            ) from error
         except (psycopg_pool.PoolTimeout, psycopg.OperationalError) as error:
             raise errors.Unavailable(f"Shipway's database does not answer: {error}") from error
