@@ -28,7 +28,7 @@ from shipway.api import (
 )
 from shipway.builds import records
 from shipway.kit import errors, log
-from shipway.kit.notices import Notices
+from shipway.kit.notices import CHANGES, Notices
 from shipway.updates import records as update_records
 from shipway.workflows.front import ApiPlatform
 
@@ -42,7 +42,7 @@ _log = log.get("api")
 
 def create(platform: ApiPlatform) -> fastapi.FastAPI:
     """Return the application. Its lifespan listens for notices; the platform is opened before."""
-    channels = (records.CHANNEL, releases.CHANNEL, update_records.CHANNEL)
+    channels = (records.CHANNEL, releases.CHANNEL, update_records.CHANNEL, CHANGES)
     notices = Notices(platform.database, *channels)
     app = fastapi.FastAPI(
         title="Shipway",

@@ -76,8 +76,14 @@ select * from builds.steps where run = %(run)s order by position;
 -- step --
 select * from builds.steps where run = %(run)s and name = %(name)s;
 
+-- next_layer --
+-- The layer behind every other step.
+select coalesce(max(layer) + 1, 0) as layer from builds.steps
+ where run = %(run)s and name <> all(%(names)s);
+
 -- add_step --
-insert into builds.steps (run, name, state) values (%(run)s, %(name)s, 'waiting')
+insert into builds.steps (run, name, state, layer)
+values (%(run)s, %(name)s, 'waiting', %(layer)s)
 on conflict (run, name) do nothing;
 
 -- start_step --

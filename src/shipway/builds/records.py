@@ -162,11 +162,19 @@ class Runs:
         """Return the steps of a run in the order in which they were announced."""
         return [_step(row) for row in await self._db.rows(_SQL["steps"], run=run)]
 
-    async def announce(self, run: str, names: Iterable[str]) -> None:
-        """Record steps as waiting, so that people see what is to come. May be repeated."""
+    async def announce(self, run: str, *layers: Iterable[str]) -> None:
+        """Record steps as waiting, so that people see what is to come. May be repeated.
+
+        The steps of a layer run side by side; each layer comes after the one before, and the
+        first one after whatever was announced before.
+        """
+        named = [list(layer) for layer in layers]
+        known = [name for layer in named for name in layer]
         async with self._db.transaction():
-            for name in names:
-                await self._db.run(_SQL["add_step"], run=run, name=name)
+            row = await self._db.row(_SQL["next_layer"], run=run, names=known)
+            for layer, names in enumerate(named, row["layer"] if row else 0):
+                for name in names:
+                    await self._db.run(_SQL["add_step"], run=run, name=name, layer=layer)
             await self.notify(run)
 
     async def start_step(self, run: str, name: str, *, key: str = "") -> None:

@@ -117,6 +117,11 @@ class Sources:
         listed = await self._run(app, "log", f"--max-count={_BETWEEN}", form, span)
         return tuple(_commit(line) for line in listed.splitlines())
 
+    async def count_between(self, app: str, after: str | None, commit: str) -> int:
+        """Return how many they are, however many."""
+        span = _sha(commit) if after is None else f"{_sha(after)}..{_sha(commit)}"
+        return int(await self._run(app, "rev-list", "--count", span))
+
     async def authors(self, app: str, after: str | None, commit: str) -> frozenset[str]:
         """Return the e-mail addresses of all who wrote the commits between, however many."""
         span = _sha(commit) if after is None else f"{_sha(after)}..{_sha(commit)}"

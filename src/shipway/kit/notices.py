@@ -8,6 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 
 from shipway.kit import db, errors, log
 
+CHANGES = "shipway_change"
+"""The PostgreSQL channel on which tables that many hands write tell, by triggers, that they have
+changed; the payload is the table's name."""
+
 _log = log.get("notices")
 
 

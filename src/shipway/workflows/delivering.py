@@ -65,7 +65,7 @@ class Delivering:
             publics=publics,
             bases=await self._bases(started.app),
         )
-        await on.runs.announce(run, [step.name for step in plan.steps])
+        await on.runs.announce(run, *([step.name for step in layer] for layer in plan.layers))
         return Work(run=run, commit=commit, delivers=started.kind.delivers, layers=plan.layers)
 
     @durable.step

@@ -53,7 +53,7 @@ async def end_to_end(on: Platform, entry: Entry) -> str:
         files={CA_FILE: on.traffic.ca_file.read_text()},
     )
     run, commit = entry.release.run, entry.release.commit
-    await on.runs.announce(run, [step.name for step in steps])
+    await on.runs.announce(run, *([step.name] for step in steps))
     mask = await hiding.mask_of(on, entry.app)
     async with _workspace(on, entry, steps, mask):
         for step in steps:

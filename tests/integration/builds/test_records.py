@@ -125,6 +125,25 @@ async def test_the_end_of_a_run_closes_its_steps(database: db.Database) -> None:
     assert await runs.key_of(made, "nothing") == ""
 
 
+async def test_each_layer_of_steps_comes_after_the_one_before(database: db.Database) -> None:
+    runs = Runs(database)
+    made = await run(runs)
+
+    async def layers() -> dict[str, int]:
+        rows = await database.rows(
+            "select name, layer from builds.steps where run = %(run)s", run=made
+        )
+        return {row["name"]: row["layer"] for row in rows}
+
+    await runs.announce(made, ["install"], ["test", "server"])
+    await runs.announce(made, ["deploy staging"])
+    expected = {"install": 0, "test": 1, "server": 1, "deploy staging": 2}
+    assert await layers() == expected
+    await runs.announce(made, ["install"], ["test", "server"])
+    await runs.announce(made, ["deploy staging"])
+    assert await layers() == expected, "a step that runs again announces the same"
+
+
 async def test_those_who_follow_a_run_are_told(database: db.Database) -> None:
     runs = Runs(database)
     made = await run(runs)
