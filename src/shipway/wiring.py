@@ -55,7 +55,7 @@ from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploy import deploy
 from shipway.workflows.deploying import Deploying
 from shipway.workflows.ending import Stories, end
-from shipway.workflows.front import ApiPlatform
+from shipway.workflows.front import ApiPlatform, OpenId
 from shipway.workflows.housekeeping import Housekeeping, keep_house
 from shipway.workflows.platform import Platform
 from shipway.workflows.promote import promote
@@ -152,10 +152,26 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
                 settings.home,
             ),
             requests=Requests(database, sources, remote),
+            openid=openid(settings, database),
         )
     finally:
         await remote.close()
         await database.close()
+
+
+def openid(settings: Settings, database: db.Database) -> OpenId | None:
+    """Return the provider that the settings name."""
+    if not settings.oidc_issuer:
+        return None
+    from shipway.access import openid as provider  # noqa: PLC0415 -- few need its tenth of a second
+
+    return provider.OpenId(
+        People(database),
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        secret=settings.oidc_client_secret,
+        claim=settings.oidc_claim,
+    )
 
 
 async def up(settings: Settings) -> str | None:

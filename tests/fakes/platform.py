@@ -35,7 +35,7 @@ from shipway.kit.blobs import Blobs
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime.model import Address, Kind, Observed, Owner, Place
 from shipway.updates.office import Office
-from shipway.workflows.front import ApiPlatform
+from shipway.workflows.front import ApiPlatform, OpenId
 from shipway.workflows.requests import Requests
 
 
@@ -116,7 +116,9 @@ class Parts:
         return (await people.issue_token(person, "test"))[1]
 
 
-def parts(database: db.Database, home: pathlib.Path, **given: Any) -> Parts:
+def parts(
+    database: db.Database, home: pathlib.Path, *, openid: OpenId | None = None, **given: Any
+) -> Parts:
     """Put a platform together below a folder."""
     Vault.create(home)
     (home / "run").mkdir(exist_ok=True)
@@ -145,6 +147,7 @@ def parts(database: db.Database, home: pathlib.Path, **given: Any) -> Parts:
         outbox=Outbox(database),
         updates=Office.of(database, Blobs(home / "artifacts"), vault, home),
         requests=Requests(database, sources, remote),
+        openid=openid,
     )
     return Parts(platform, remote, machine)
 

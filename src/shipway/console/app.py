@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shipway.console import assets, doing, forms, public, raw, rendering, showing
+from shipway.console import assets, doing, forms, openid, public, raw, rendering, showing
 from shipway.console.door import Door
 from shipway.console.entering import Entrance
 from shipway.console.live import Live
@@ -51,6 +51,7 @@ def create(platform: ApiPlatform, notices: Notices, api: ASGIApp) -> ASGIApp:
     """Return the console. What it does it has ``api`` do."""
     console = Console(on=platform, door=Door(api), templates=rendering.environment())
     entrance, live = Entrance(console), Live(console, notices)
+    ways = openid.Ways(console, entrance)
     if not assets.address("console.js"):
         _log.warning("console.no_script", why="it was not built: nothing moves by itself")
 
@@ -78,6 +79,8 @@ def create(platform: ApiPlatform, notices: Notices, api: ASGIApp) -> ASGIApp:
         Route("/sign-out", entrance.leave, methods=["POST"]),
         Route("/enter/{code}", entrance.link, methods=["GET"]),
         Route("/enter/{code}", entrance.by_link, methods=["POST"]),
+        Route("/openid", ways.go, methods=["POST"]),
+        Route("/openid/back", ways.back),
         Route("/apps/{app}/runs/{run}/log", functools.partial(raw.log, console)),
         Route("/status/{app}", public.StatusPages(console).show),
         *live.routes(),

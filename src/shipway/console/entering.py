@@ -57,14 +57,14 @@ class Entrance:
             person = await self._person(request, given)
         except errors.ShipwayError as error:
             return await self.ask(request, problem=error, kept=kept, then=then)
-        return await self._welcome(request, person, "password", then, kept)
+        return await self.welcome(request, person, "password", then, kept)
 
     async def _person(self, request: Request, given: Mapping[str, str]) -> str:
         name = given.get("person", "").strip()[:LONGEST_NAME].replace("\0", "")
-        self._by_address.count(_address(request))
+        self.count(request)
         self._by_name.count(name)
         if not await self._console.on.passwords.fits(name, given.get("password", "")):
-            await self._record(name, "session.refused", request, {"by": "password"})
+            await self.record(name, "session.refused", request, {"by": "password"})
             raise errors.Denied("This name and password do not belong together.")
         self._by_name.forget(name)
         return name
@@ -73,7 +73,7 @@ class Entrance:
         """Show whose link this is. It is used by the button alone: programs that look at links
         before people do would use it up."""
         try:
-            self._by_address.count(_address(request))
+            self.count(request)
             person = await self._console.on.sessions.whose_link(request.path_params["code"])
         except errors.ShipwayError as error:
             return await self.ask(request, problem=error)
@@ -83,32 +83,34 @@ class Entrance:
     async def by_link(self, request: Request) -> Response:
         try:
             forms.must_come_from_here(request)
-            self._by_address.count(_address(request))
+            self.count(request)
             person = await self._console.on.sessions.use_link(request.path_params["code"])
         except errors.ShipwayError as error:
             return await self.ask(request, problem=error)
-        return await self._welcome(request, person, "link", HOME, {})
+        return await self.welcome(request, person, "link", HOME, {})
 
     async def leave(self, request: Request) -> Response:
         """End this session."""
         given = await forms.fields(request)
         session, _ = await self._console.session(request)
         forms.must_be_ours(session.form_key, given.get(forms.GUARD, ""))
-        await self._record(session.person, "session.end", request, {})
+        await self.record(session.person, "session.end", request, {})
         await self._console.on.sessions.end(session.person, session.id)
         response = RedirectResponse(f"{HOME}sign-in", 303)
         response.delete_cookie(showing.SESSION, path=showing.SCOPE)
         showing.said(response, "You are signed out.")
         return response
 
-    async def _welcome(
+    async def welcome(
         self, request: Request, person: str, by: str, then: str, kept: Mapping[str, str]
     ) -> Response:
+        """Begin a session, and go where the person wanted to be, or ask whether the form that they
+        had sent is to be sent now."""
         sessions = self._console.on.sessions
         if before := request.cookies.get(showing.SESSION):
             await self._end(before)
         secret = await sessions.begin(person, request.headers.get("user-agent", ""))
-        await self._record(person, "session.begin", request, {"by": by})
+        await self.record(person, "session.begin", request, {"by": by})
         if not kept:
             response: Response = RedirectResponse(then or HOME, 303)
         else:
@@ -126,7 +128,11 @@ class Entrance:
             return
         await self._console.on.sessions.end(before.person, before.id)
 
-    async def _record(
+    def count(self, request: Request) -> None:
+        """Count a try from an address. Raises `errors.Refused` when there were too many."""
+        self._by_address.count(_address(request))
+
+    async def record(
         self, who: str, what: str, request: Request, detail: Mapping[str, str]
     ) -> None:
         facts = {**detail, "address": _address(request)}

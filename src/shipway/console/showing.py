@@ -96,6 +96,7 @@ class Console:
             "full": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "menu": [one for one in self.pages if one.menu],
             "fill": page.filled,
+            "openid": self.on.settings.oidc_name if self.on.openid else "",
             "apps": await self.on.apps.all() if session else [],
             "guard": (lambda: forms.guard(session.form_key)) if session else str,
             "fresh_key": lambda: secrets.token_urlsafe(16),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import urllib.parse
 from typing import Any
 
 import pydantic
@@ -49,6 +50,18 @@ class Settings(pydantic_settings.BaseSettings):
     """The sender of e-mail notifications."""
     status_pages: tuple[str, ...] = ()
     """Apps whose status everybody may see, at /console/status/<app>."""
+    oidc_issuer: str = ""
+    """The OpenID provider by which people may sign in to the console, as it calls itself. It sends
+    them back to /console/openid/back."""
+    oidc_client_id: str = ""
+    """What the OpenID provider calls this Shipway."""
+    oidc_client_secret: str = ""
+    """What shows the OpenID provider that it is this Shipway."""
+    oidc_claim: str = "email"
+    """Which claim tells the account: `email`, verified, is one of the person's addresses; any other,
+    such as `preferred_username`, is the account's name."""
+    oidc_name: str = "OpenID"
+    """What the sign-in page calls the OpenID provider."""
     warm_seconds: int = 3600
     """How long the release before stays running, for a rollback in an instant."""
     disk_reserve_gib: float = 2.0
@@ -75,6 +88,15 @@ class Settings(pydantic_settings.BaseSettings):
     update_signer: tuple[str, ...] = ()
     """A command that signs updates with keys kept elsewhere: it is given the key's id, reads the
     bytes and writes the signature in base64."""
+
+    @pydantic.model_validator(mode="after")
+    def _openid_is_whole(self) -> Settings:
+        url = urllib.parse.urlsplit(self.oidc_issuer)
+        if bool(self.oidc_issuer) != bool(self.oidc_client_id):
+            raise ValueError("oidc_issuer and oidc_client_id belong together")
+        if self.oidc_issuer and url.scheme != "https" and url.hostname != "127.0.0.1":
+            raise ValueError("oidc_issuer is an https:// address")
+        return self
 
     @property
     def database_url(self) -> str:

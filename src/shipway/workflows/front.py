@@ -93,6 +93,24 @@ class Instances(Protocol):
     async def everywhere(self) -> Sequence[tuple[Place, bool]]: ...
 
 
+class OpenId(Protocol):
+    """Says who somebody is (`access.openid.OpenId`)."""
+
+    async def begin(self, back: str) -> Trip: ...
+
+    async def finish(self, trip: Any, answer: Mapping[str, str], /) -> str: ...
+
+
+class Trip(Protocol):
+    """A browser on its way to a provider and back (`access.openid.Trip`)."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+
 class Services(Protocol):
     """What runs on the machine, observed (`runtime.port.Keeper`)."""
 
@@ -125,3 +143,5 @@ class ApiPlatform:
     outbox: Outbox
     updates: Office
     requests: Requests
+    openid: OpenId | None = None
+    """By whom people may sign in, besides links and passwords."""
