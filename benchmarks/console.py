@@ -18,6 +18,8 @@ from demo import console
 from demo.stage import Stage
 
 READS = 30
+PUSHES = 5
+LONGEST_SECONDS = 0.2
 QUIET_SECONDS = BUSY_SECONDS = 20.0
 NEWS_PER_SECOND = 2
 KILO = 1000
@@ -57,6 +59,7 @@ def main() -> int:
     async def measure(stage: Stage) -> dict[str, Any]:
         await stage.invite_approver()
         await stand.release(stage, "1")
+        lines = await first_lines(stage)
         url = stand.settings_of(stage).database_url
         stand.say("filling the record with a year")
         rows = await filling.fill(url, app=stage.app, apps=1, runs=arguments.runs)
@@ -64,9 +67,39 @@ def main() -> int:
         async with signed_in(stage) as http:
             pages = await read(stage, http)
             streams = await look_on(stage, http, url, arguments.streams)
-        return {"pages": pages, "first_visit": await first_visit(stage), **streams, "rows": rows}
+        visit = await first_visit(stage)
+        return {
+            "pages": pages, "first_visit": visit, **streams,
+            "push_to_first_line_seconds": lines, "rows": rows,
+        }  # fmt: skip
 
     return stand.run("console", measure, longest_seconds=1200)
+
+
+async def first_lines(stage: Stage) -> dict[str, float]:
+    """Push to a branch while the overview is open in Chromium, and follow the run that appears
+    there: seconds from the push to the first line of its log that is seen."""
+    stand.say(f"{PUSHES} pushes, looked at in Chromium")
+    seconds = []
+    async with console.chromium() as browser, console.signed_in(browser, stage, "dev") as page:
+        for number in range(PUSHES):
+            branch = f"look-{number}"
+            await stage.git("switch", "--quiet", "--create", branch, "main")
+            await stand.change_version(stage, f"look {number}")
+            async with page.expect_response(lambda answer: "/console/live/" in answer.url):
+                await page.goto(f"{stage.api_url}/console/apps/{stage.app}")
+            began = time.monotonic()
+            push = asyncio.create_task(stage.git("push", "--quiet", "shipway", branch))
+            await page.locator("a.row", has_text=branch).first.click()
+            await page.locator("ol.log li").first.wait_for()
+            seconds.append(time.monotonic() - began)
+            await push
+        await stage.git("switch", "--quiet", "main")
+    told = figures.spread(seconds)
+    head = [*figures.SPREAD_HEAD, "goal"]
+    row = [*figures.spread_row("seconds", told), "below 1"]
+    figures.table("From git push to the first line in Chromium", [head, row])
+    return told
 
 
 async def updates(url: str, app: str, count: int) -> dict[str, int]:
@@ -107,9 +140,9 @@ async def read(stage: Stage, http: httpx2.AsyncClient) -> dict[str, Any]:
             seconds.append(time.monotonic() - began)
             assert answer.status_code == httpx2.codes.OK, path
         told[name] = {"seconds": figures.spread(seconds[1:]), "kilobytes": round(size / KILO, 1)}
-    head = ("page", "median s", "p95 s", "kB compressed")
+    head = ("page", "median s", "p95 s", "goal s", "kB compressed")
     rows = [
-        (name, one["seconds"]["median"], one["seconds"]["p95"], one["kilobytes"])
+        (name, one["seconds"]["median"], one["seconds"]["p95"], LONGEST_SECONDS, one["kilobytes"])
         for name, one in told.items()
     ]
     figures.table("Pages over HTTP, with a year of data", [head, *rows])

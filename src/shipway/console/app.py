@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shipway.console import assets, doing, forms, openid, public, raw, rendering, showing
+from shipway.console import assets, doing, finding, forms, openid, public, raw, rendering, showing
 from shipway.console.door import Door
 from shipway.console.entering import Entrance
 from shipway.console.live import Live
@@ -81,6 +81,7 @@ def create(platform: ApiPlatform, notices: Notices, api: ASGIApp) -> ASGIApp:
         Route("/enter/{code}", entrance.by_link, methods=["POST"]),
         Route("/openid", ways.go, methods=["POST"]),
         Route("/openid/back", ways.back),
+        Route("/places", functools.partial(finding.places, console)),
         Route("/apps/{app}/runs/{run}/log", functools.partial(raw.log, console)),
         Route("/status/{app}", public.StatusPages(console).show),
         *live.routes(),

@@ -21,13 +21,15 @@ class Ward:
     environment: str
     gates: Sequence[Gate]
     approvals: Sequence[Approval]
+    waits: bool
+    """Whether a yes would bring the release nearer."""
     may_approve: bool
     may_rush: bool
     """Whether an owner looks at this, whose yes is enough in an emergency."""
 
     @property
-    def is_open(self) -> bool:
-        return all(gate.open for gate in self.gates)
+    def is_approved(self) -> bool:
+        return any(gate.name == "approved" and gate.open for gate in self.gates)
 
 
 _APPROVALS = "/v1/apps/{app}/environments/{environment}/approvals"
@@ -53,8 +55,9 @@ async def of(asked: Asked, release: Release) -> tuple[Ward, ...]:
             environment=name,
             gates=[gate for gate in gates if gate.environment == name],
             approvals=given.get(name, ()),
-            may_approve=_waits(release, name, gates) and asked.may(Action.APPROVE, name),
-            may_rush=_waits(release, name, gates) and asked.may(Action.EMERGENCY, name),
+            waits=(waits := _waits(release, name, gates)),
+            may_approve=waits and asked.may(Action.APPROVE, name),
+            may_rush=waits and asked.may(Action.EMERGENCY, name),
         )
         for name in _environments(release)
         if name in {gate.environment for gate in gates} or given.get(name)

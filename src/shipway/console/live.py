@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -12,8 +14,9 @@ from starlette.routing import Route
 
 from shipway.console import loglines, marks
 from shipway.console.showing import Console
-from shipway.kit import db, errors
+from shipway.kit import errors
 from shipway.kit.notices import Notices
+from shipway.workflows.front import ApiPlatform
 
 BEAT = 15.0
 """Seconds after which a quiet stream shows that it is alive, and asks whether it may go on."""
@@ -22,9 +25,11 @@ GATHER = 0.2
 MOST = 500
 """Streams at once: each is a page that somebody looks at."""
 
+_BEAT = ": beat\n\n"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
-_Look = Callable[[db.Database, str], Awaitable[str]]
+_Events = AsyncGenerator[str, None]
+_Look = Callable[[ApiPlatform, str], Awaitable[str]]
 
 
 class Live:
@@ -46,66 +51,76 @@ class Live:
         """``changed`` with a mark whenever something of an app is another."""
         await self._console.session(request)
         app = request.path_params["app"]
-        return self._stream(self._marks(request, marks.of_app, app))
+        return self._stream(request, self._marks(marks.of_app, app))
 
     async def of_run(self, request: Request) -> Response:
         """``changed`` as above, and ``lines`` of the step that is looked at."""
         await self._console.session(request)
         run, step = request.path_params["run"], request.query_params.get("step", "")
         told = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        return self._stream(self._lines(request, run, step, _place(told)))
+        return self._stream(request, self._lines(run, step, _place(told)))
 
-    def _stream(self, events: AsyncIterator[str]) -> Response:
+    def _stream(self, request: Request, events: _Events) -> Response:
         if self._open >= MOST:
             raise errors.Unavailable("Too many pages are open at once.", fix="Reload it later.")
         return StreamingResponse(
-            self._counted(events), headers=_HEADERS, media_type="text/event-stream"
+            self._counted(self._guarded(request, events)),
+            headers=_HEADERS,
+            media_type="text/event-stream",
         )
 
-    async def _counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+    async def _counted(self, events: _Events) -> _Events:
         self._open += 1
         try:
-            async for event in events:
-                yield event
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    yield event
         finally:
             self._open -= 1
 
-    async def _marks(self, request: Request, look: _Look, subject: str) -> AsyncIterator[str]:
-        """Tell the mark of now, and each one that follows."""
-        told = ""
-        with self._notices.of_all() as notice:
-            while not self._notices.closed:
-                mark = await self._mark(look, subject)
-                yield _event("changed", mark) if mark != told else ": beat\n\n"
-                told = mark
-                await notice.wait(BEAT)
+    async def _guarded(self, request: Request, events: _Events) -> _Events:
+        """Pass events on as long as the session lasts, which is looked at before each."""
+        async with contextlib.aclosing(events):
+            async for event in events:
                 if not await self._may_go_on(request):
                     yield _event("over", "")
                     return
+                yield event
 
-    async def _lines(
-        self, request: Request, run: str, step: str, place: tuple[int, int]
-    ) -> AsyncIterator[str]:
+    async def _marks(self, look: _Look, subject: str) -> _Events:
+        """Tell the mark of now, and each one that follows."""
+        told, quiet = "", Quiet()
+        with self._notices.of_all() as notice:
+            while not self._notices.closed:
+                mark = await self._mark(look, subject)
+                if mark != told:
+                    told = mark
+                    yield quiet.ended(_event("changed", mark))
+                elif quiet.is_long:
+                    yield quiet.ended(_BEAT)
+                await notice.wait(BEAT)
+
+    async def _lines(self, run: str, step: str, place: tuple[int, int]) -> _Events:
+        """Tell the marks of a run, and the lines of a step from a place on."""
         offset, number = place
-        told = ""
+        told, quiet = "", Quiet()
         with self._notices.of_all() as notice:
             while not self._notices.closed:
                 mark = await self._mark(marks.of_run, run)
                 if mark != told:
-                    yield _event("changed", mark)
                     told = mark
+                    yield quiet.ended(_event("changed", mark))
                 while step:
                     piece = await asyncio.to_thread(self._console.on.logs.tail, run, step, offset)
                     if not piece.lines:
                         break
                     numbered = list(enumerate(piece.lines, number + 1))
                     number, offset = number + len(piece.lines), piece.offset
-                    yield _event("lines", loglines.items(numbered), id=f"{offset}.{number}")
-                yield ": beat\n\n"
+                    lines = _event("lines", loglines.items(numbered), id=f"{offset}.{number}")
+                    yield quiet.ended(lines)
+                if quiet.is_long:
+                    yield quiet.ended(_BEAT)
                 await notice.wait(BEAT)
-                if not await self._may_go_on(request):
-                    yield _event("over", "")
-                    return
 
     async def _mark(self, look: _Look, subject: str) -> str:
         """Return what stands for the present state; those who ask at once share one look."""
@@ -120,7 +135,7 @@ class Live:
         finally:
             # Who asks from now on may know of something that this look does not see any more.
             del self._looks[look, subject]
-        return await look(self._console.on.database, subject)
+        return await look(self._console.on, subject)
 
     async def _may_go_on(self, request: Request) -> bool:
         try:
@@ -128,6 +143,23 @@ class Live:
         except errors.Unknown:
             return False
         return True
+
+
+class Quiet:
+    """How long nothing was told."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    @property
+    def is_long(self) -> bool:
+        # A wait may end a little before its time.
+        return time.monotonic() - self._since > BEAT * 0.9
+
+    def ended(self, event: str) -> str:
+        """Return an event that is told now."""
+        self._since = time.monotonic()
+        return event
 
 
 def _place(told: str) -> tuple[int, int]:

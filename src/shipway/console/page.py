@@ -84,6 +84,13 @@ def filled(path: str, fields: Mapping[str, str]) -> str:
         raise errors.Invalid(f"The form lacks {error.args[0]}.") from error
 
 
+def again(query: Mapping[str, str], **changes: object) -> str:
+    """Return the rest of an address: what a page was asked with, but for some changes."""
+    kept = {name: value for name, value in query.items() if name not in {"panel", "as"}}
+    said = {name: str(value) for name, value in {**kept, **changes}.items() if value}
+    return f"?{urllib.parse.urlencode(said)}"
+
+
 def taken(*names: str, **fixed: Any) -> Callable[[Mapping[str, str]], Mapping[str, Any]]:
     """Return a maker of requests of the named fields that are filled in."""
 

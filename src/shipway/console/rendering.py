@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from shipway.console import ansi, assets
+from shipway.console import ansi, assets, ranges
 from shipway.kit import clock
 
 _STEPS = (
@@ -48,6 +48,7 @@ def environment() -> jinja2.Environment:
     made.filters.update(ago=ago, took=took, size=size, short=short, ansi=ansi.html, lasted=lasted)
     made.filters.update(percent=percent, count=count, pretty=pretty, exact=exact)
     made.globals.update(tone=tone, asset=assets.address, now=clock.now)
+    made.globals.update(offered_spans=lambda: ranges.spans(clock.now()))
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import datetime
+import functools
 import io
 import json
 import secrets
@@ -68,7 +69,7 @@ class Console:
         if panel := asked.query.get("panel"):
             return _panel(await found.show(asked), panel, asked.query.get("as", "json"))
         # Before the page is made: of what changes from here on, its events tell another mark.
-        mark = await marks.of_path(self.on.database, asked.path)
+        mark = await marks.of_path(self.on, asked.path)
         shown = await found.show(asked)
         return await self.html(
             request, found.template, session, shown, asked=asked, mark=mark, **more
@@ -97,6 +98,7 @@ class Console:
             "menu": [one for one in self.pages if one.menu],
             "fill": page.filled,
             "openid": self.on.settings.oidc_name if self.on.openid else "",
+            "again": functools.partial(page.again, asked.query if asked else {}),
             "apps": await self.on.apps.all() if session else [],
             "guard": (lambda: forms.guard(session.form_key)) if session else str,
             "fresh_key": lambda: secrets.token_urlsafe(16),

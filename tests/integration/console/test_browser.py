@@ -67,7 +67,7 @@ async def problems(page: Page, past: Past, look: str, axe: str) -> list[str]:
     for path in PATHS:
         await page.goto(filled(path, past))
         name = path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or "home"
-        await page.screenshot(path=PICTURES / f"{name}-{look}.png")
+        await page.screenshot(path=PICTURES / f"{name}-{look}.png", full_page=True)
         if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{path} is wider than the screen")
         found += [f"{path}: {one}" for one in await complaints(page, axe)]
@@ -100,7 +100,7 @@ async def test_a_release_is_taken_back_by_keys_alone(
     await page.keyboard.press("Tab")
     await page.keyboard.type("it was a try")
     await page.keyboard.press("Tab")
-    await page.keyboard.type("tiny")
+    await page.keyboard.type("production")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("production goes back to v1.")
     (asked,) = await live.platform.deployments.list("tiny", "production", states=["waiting"])

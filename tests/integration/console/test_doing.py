@@ -58,18 +58,18 @@ async def test_a_form_that_is_sent_twice_acts_once(past: Past, live: Live, as_: 
     async with as_("bo") as browser:
         await browser.open(V2)
         form = browser.form("take_back")
-        fields = {**form.fields, "sure": "tiny"}
+        fields = {**form.fields, "sure": "production"}
         for _ in range(2):
             assert "production goes back to v1." in (await browser.post(form.action, fields)).text
     asked = await live.platform.deployments.list("tiny", "production", states=["waiting"])
     assert len(asked) == 1
 
 
-async def test_taking_back_asks_for_the_name(past: Past, live: Live, as_: Opens) -> None:
+async def test_taking_back_asks_for_the_environment(past: Past, live: Live, as_: Opens) -> None:
     async with as_("bo") as browser:
         await browser.open(V2)
-        refused = await browser.send("take_back", sure="tinny", reason="by mistake")
-        assert (refused.status_code, "is not tiny" in refused.text) == (409, True)
+        refused = await browser.send("take_back", sure="staging", reason="by mistake")
+        assert (refused.status_code, "is not production" in refused.text) == (409, True)
         assert 'value="by mistake"' in refused.text, "what was typed is still there"
     assert not await live.platform.deployments.list("tiny", "production", states=["waiting"])
 
@@ -106,7 +106,7 @@ async def test_a_run_that_failed_goes_again(past: Past, live: Live, as_: Opens) 
         ("runs/{run}", "cancel", {}),
         ("runs/{run}", "retry", {}),
         ("releases/v3", "approve", {"environment": "production", "release": "v3"}),
-        ("releases/v2", "take_back", {"environment": "production", "sure": "tiny"}),
+        ("releases/v2", "take_back", {"environment": "production", "sure": "production"}),
         ("releases/v2", "deploy_again",
          {"environment": "production", "release": "v2", "sure": "production"}),
     ],
@@ -129,7 +129,7 @@ async def test_other_sites_can_send_nothing(past: Past, live: Live, as_: Opens) 
     async with as_("bo") as browser:
         await browser.open(V2)
         form = browser.form("take_back")
-        fields = {**form.fields, "sure": "tiny"}
+        fields = {**form.fields, "sure": "production"}
         for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
             refused = await browser.post(form.action, fields, headers)
             assert (refused.status_code, "another site" in refused.text) == (403, True)

@@ -16,8 +16,10 @@ from tests.fakes.platform import Live
 from tests.integration.console.conftest import Opens
 
 from shipway.builds.model import State
+from shipway.console import live as streams
 from shipway.console import page
 from shipway.kit import db
+from shipway.runtime.model import Place
 
 pytestmark = pytest.mark.anyio
 
@@ -60,6 +62,58 @@ async def test_every_panel_can_be_had_by_programs(past: Past, as_: Opens) -> Non
                 assert len(list(csv.reader(io.StringIO(table.text)))) == len(rows) + 1
                 seen += 1
     assert seen > len(PATHS)
+
+
+async def test_every_panel_is_offered(past: Past, as_: Opens) -> None:
+    async with as_("olga") as browser:
+        for path in PATHS:
+            address = filled(path, past)
+            text = (await browser.open(address)).text
+            wrong = (await browser.open(f"{address}?panel=none")).text
+            known = wrong.split("It has: ")[1].split(".")[0].split(", ")
+            for name in known:
+                rows = json.loads((await browser.open(f"{address}?panel={name}&as=json")).text)
+                assert f"panel={name}&amp;as=csv" in text or not rows, f"{path}: {name}"
+
+
+async def test_a_part_of_time_is_a_part_of_the_address(past: Past, as_: Opens) -> None:
+    async with as_("olga") as browser:
+        for path, panel in (
+            ("apps/tiny/runs", "runs"), ("apps/tiny/releases", "releases"),
+            ("apps/tiny/updates", "updates"), ("audit", "trail"),
+        ):  # fmt: skip
+            address = f"/console/{path}"
+            for part, is_there in (
+                ("from=2020-01-01", True), ("from=2020-01-01&to=2020-12-31", False),
+                ("to=2020-01-01T12:00", False), ("from=2999-01-01T00:00%2B02:00", False),
+            ):  # fmt: skip
+                text = (await browser.open(f"{address}?{part}")).text
+                assert f"panel={panel}&amp;as=csv" in text, "what is had as CSV is the same part"
+                rows = json.loads(
+                    (await browser.open(f"{address}?{part}&panel={panel}&as=json")).text
+                )
+                assert bool(rows) is is_there, (path, part)
+                assert ("No such" in text) is not is_there
+            wrong = await browser.open(f"{address}?from=yesterday")
+            assert (wrong.status_code, "no day such as" in wrong.text) == (422, True)
+
+
+async def test_the_palette_finds_what_is_not_on_the_page(past: Past, as_: Opens) -> None:
+    async def found(words: str) -> list[str]:
+        return [one["to"] for one in (await browser.open(f"/console/places?q={words}")).json()]
+
+    async with as_("vera") as browser:
+        assert await found("") == []
+        assert await found("tin") == ["/console/apps/tiny"]
+        assert await found("V2") == ["/console/apps/tiny/releases/v2"]
+        assert await found("tiny+v3") == ["/console/apps/tiny/releases/v3"]
+        assert await found("other+v3") == []
+        assert await found("ver") == ["/console/people/vera"]
+        assert await found(past.commits[3][:8]) == [f"/console/apps/tiny/runs/{past.runs[3]}"]
+        assert f"/console/apps/tiny/runs/{past.runs[4]}" in await found("%F0%9F%A6%84")
+        assert await found("%25") == []
+    async with as_("") as nobody:
+        assert (await nobody.open("/console/places?q=tiny")).status_code == 401
 
 
 async def test_a_page_without_anything_says_what_to_do(live: Live, as_: Opens) -> None:
@@ -118,7 +172,10 @@ async def test_the_status_page_tells_of_chosen_apps_alone(
         assert (await nobody.get("/console/status/other")).status_code == 404
 
 
-async def test_what_changes_is_told_at_once(past: Past, live: Live, as_: Opens) -> None:
+async def test_what_changes_is_told_at_once(
+    past: Past, live: Live, as_: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "BEAT", 0.2)
     async with as_("vera") as browser:
         address = f"/console/live/tiny/{past.runs[4]}?step=test+unit&after=0.0"
         async with browser.http.stream("GET", address) as stream:
@@ -130,6 +187,35 @@ async def test_what_changes_is_told_at_once(past: Past, live: Live, as_: Opens) 
             await live.platform.sessions.end_others("vera", "")
             await live.platform.runs.notify(past.runs[4])
             assert "event: over" in [line async for line in until(events, "event: over")]
+
+
+@pytest.mark.parametrize("deed", ["approval", "gate", "update", "variable", "instance"])
+async def test_each_kind_of_change_is_told(
+    deed: str, past: Past, live: Live, as_: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "BEAT", 3600.0)  # nothing is seen by looking now and then
+    on, release = live.platform, past.releases[2]
+
+    async def change() -> None:
+        if deed == "approval":
+            await on.approvals.give(release.id, "production", "bo")
+        elif deed == "gate":
+            await on.releases.judge(release.id, "production", "x", open=True, sentence="Yes.")
+        elif deed == "update":
+            await on.database.run("update updates.groups set state = 'paused' where id = 'upd_2'")
+        elif deed == "variable":
+            await on.variables.set("tiny", "production", "A", "b", None, "bo")
+        else:
+            live.machine.places.append(
+                Place(app="tiny", environment="production", release="r", deployment="d", index=0)
+            )
+            await on.runs.notify("run_other")
+
+    async with as_("vera") as browser, browser.http.stream("GET", "/console/live/tiny") as stream:
+        events = stream.aiter_lines()
+        assert [line async for line in until(events, "event: changed")]
+        await change()
+        assert [line async for line in until(events, "event: changed")][-1] == "event: changed"
 
 
 async def until(lines: AsyncIterator[str], wanted: str) -> AsyncIterator[str]:

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway import appfile
-from shipway.console import ansi, forms, limits, loglines, rendering, showing
+from shipway.console import ansi, forms, limits, loglines, page, ranges, rendering, showing
 from shipway.console.entering import inside
 from shipway.console.pages.overview import model as overview
 from shipway.console.pages.release import model as release
 from shipway.console.pages.run import model as run
+from shipway.console.pages.runs import model as runs
+from shipway.console.pages.update import model as update
 from shipway.kit import errors
+from shipway.releases.model import Deployment, Release
 
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 
@@ -187,6 +191,88 @@ def test_the_step_that_tells_most_is_shown() -> None:
     assert run.chosen([], "") == ""
 
 
+def test_steps_of_a_layer_stand_together() -> None:
+    def of(name: str, layer: int | None) -> dict[str, object]:
+        return {"name": name, "layer": layer}
+
+    found = run.layers([of("a", 0), of("b", 1), of("c", 1), of("d", 4)])
+    assert [[one["name"] for one in layer] for layer in found] == [["a"], ["b", "c"], ["d"]]
+    assert run.layers([of("a", 0), of("b", None)]) == (), "of an older run nothing is made up"
+    assert not run.layers([])
+
+
+def test_runs_stand_in_a_row_to_one_scale() -> None:
+    found = runs.bars([step("c", "running", 20, None), step("x", "waiting", None, None),
+                       step("b", "failed", 60, 60), step("a", "succeeded", 100, 60)], NOW)  # fmt: skip
+    assert [(bar.run["name"], bar.height) for bar in found] == [("a", 40), ("b", 2), ("c", 20)]
+    assert [bar.x for bar in found] == [0, 12, 24]
+    assert runs.bars([], NOW) == []
+
+
+# Parts of time
+
+
+@pytest.mark.parametrize(
+    ("query", "since", "until"),
+    [
+        ({}, None, None),
+        ({"from": "2026-11-01"}, "2026-11-01T00:00", None),
+        ({"from": "2026-11-01", "to": "2026-11-01"}, "2026-11-01T00:00", "2026-11-02T00:00"),
+        ({"to": "2026-11-01T12:30"}, None, "2026-11-01T12:30"),
+        ({"from": "2026-11-01T12:30+02:00"}, "2026-11-01T10:30", None),
+    ],
+)
+def test_a_part_of_time_has_whole_days(
+    query: dict[str, str], since: str | None, until: str | None
+) -> None:
+    def moment(text: str | None) -> datetime.datetime | None:
+        return datetime.datetime.fromisoformat(f"{text}+00:00") if text else None
+
+    found = ranges.of(query)
+    assert (found.since, found.until) == (moment(since), moment(until))
+    assert found.is_all is (not query)
+
+
+@given(st.text(max_size=50), st.text(max_size=50))
+def test_any_other_part_of_time_is_refused(first: str, last: str) -> None:
+    try:
+        found = ranges.of({"from": first, "to": last})
+    except errors.Invalid:
+        return
+    for moment in (found.since, found.until):
+        assert moment is None or moment.tzinfo
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "0001-01-01T00:00+14:00", "9999-12-31T23:00-14:00"])
+def test_the_ends_of_the_calendar_are_refused(text: str) -> None:
+    with pytest.raises(errors.Invalid):
+        ranges.of({"from": text})
+
+
+def test_an_address_keeps_what_was_asked_but_for_the_changes() -> None:
+    query = {"branch": "a&b", "before": "x", "panel": "runs", "as": "csv"}
+    assert page.again(query, before="", state="failed") == "?branch=a%26b&state=failed"
+    assert page.again({}) == "?"
+
+
+# An update
+
+
+def test_adoption_rises_from_what_was_there_before() -> None:
+    launches = [
+        {"part": 0, "launches": 1},
+        {"part": 30, "launches": 4},
+        {"part": 61, "launches": 5},
+    ]
+    shares = update.shares(launches, 10)
+    assert (shares[0], shares[29], shares[30], shares[-1]) == (10, 10, 50, 100)
+    assert update.curve(shares).startswith("0,90 ")
+    assert update.curve(shares).endswith(" 600,0")
+    times, told = update.points(shares, ago(600), NOW)
+    assert (times[0], times[-1], told) == (NOW.timestamp() - 600, NOW.timestamp(), shares)
+    assert update.shares([], 10) == ()
+
+
 # A release
 
 
@@ -195,6 +281,58 @@ def product(more: str) -> appfile.Product:
         'name = "tiny"\n[server]\nkind = "command"\nrun = ["x"]\noutput = "o"\nstart = ["{server}"]\n'
         f'[environments.production]\ndomain = "t.example"\n{more}'
     )
+
+
+def a_release(state: Any) -> Release:
+    return Release(
+        id="rel_3", app="tiny", number=3, version="v3", commit="c", run="run_3", schema_head="",
+        artifacts={}, product="", changelog="", authors=("ana",), state=state, created=NOW,
+    )  # fmt: skip
+
+
+def a_deployment(place: str) -> Deployment:
+    environment, state = cast("tuple[str, Any]", place.split())
+    return Deployment(
+        id=place, app="tiny", environment=environment, release="rel_3", version="v3", kind="deploy",
+        state=state, asked_by="bo", reason="", served_by=place, before=None, plan=(1000,), stage=0,
+        started=NOW, ended=None, warm_until=None, sentence="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "places", "given", "tone", "sentence"),
+    [
+        ("candidate", [], {}, "busy", "v3 is being tried."),
+        ("candidate", ["staging running"], {}, "busy", "v3 is entering staging."),
+        ("refused", ["staging failed"], {}, "bad", "v3 did not become ready."),
+        (
+            "ready",
+            ["staging live"],
+            {"waits": "production"},
+            "warn",
+            "v3 waits for a yes to production.",
+        ),
+        ("ready", ["staging live"], {"approved": "production"}, "busy", "v3 may enter production."),
+        (
+            "ready",
+            ["production waiting"],
+            {"approved": "production"},
+            "busy",
+            "v3 is entering production.",
+        ),
+        ("ready", ["production live", "staging live"], {}, "good", "v3 is live in production."),
+        ("ready", ["production failed"], {}, "bad", "v3 did not get into production."),
+        ("ready", ["production rolled_back"], {}, "warn", "v3 was taken back from production."),
+        ("ready", ["production warm", "staging live"], {}, "quiet", "v3 was in production."),
+        ("ready", ["staging live"], {}, "quiet", "v3 is not in production."),
+    ],
+)
+def test_where_a_release_stands(
+    state: str, places: list[str], given: dict[str, str], tone: str, sentence: str
+) -> None:
+    found = release.standing(a_release(state), [a_deployment(one) for one in places], **given)
+    assert (found.tone, found.sentence) == (tone, sentence)
+    assert bool(found.entering) is ("entering" in sentence)
 
 
 def test_variables_are_compared_by_name() -> None:

@@ -1,6 +1,7 @@
 // What moves on the console's pages. Every page can be read without it.
 
 import "htmx.org";
+import uPlot from "uplot";
 
 const page = () => document.getElementById("page");
 const html = document.documentElement;
@@ -41,7 +42,7 @@ function tick() {
     time.textContent = since((now() - moment) / 1000);
     if (!time.dataset.local) {
       time.dataset.local = "1";
-      time.title = `${time.title}\n${new Date(moment - ahead).toLocaleString()}`;
+      time.title = `${time.title}\n${new Date(moment).toLocaleString()}`;
     }
   }
   for (const time of document.querySelectorAll("time[data-since]")) {
@@ -56,6 +57,8 @@ let stream = null;
 // What stands for the state that the page shows, or that it was told of last.
 let known = page()?.dataset.mark;
 let stale = false;
+// Milliseconds until a stream that was refused is asked for again.
+const AGAIN = 5000;
 
 // A form that somebody fills in is not taken away under their hands.
 const isBusy = () =>
@@ -96,12 +99,20 @@ function listen() {
     if (isNews) changed();
   });
   stream.addEventListener("lines", (event) => append(log, JSON.parse(event.data), event.lastEventId));
-  stream.addEventListener("over", () => {
-    stream.close();
-    location.reload();
-  });
+  stream.addEventListener("over", over);
   stream.onopen = () => html.classList.remove("cut");
-  stream.onerror = () => html.classList.add("cut");
+  stream.onerror = () => {
+    html.classList.add("cut");
+    // A browser tries again by itself, unless it was answered with an error.
+    if (stream?.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN);
+  };
+}
+
+// The session is over. What somebody has typed is kept: whoever sends it is asked to sign in first.
+function over() {
+  stream.close();
+  if (isBusy()) html.classList.add("over");
+  else location.reload();
 }
 
 // --- logs --------------------------------------------------------------------
@@ -128,11 +139,90 @@ function toLine() {
   for (const log of document.querySelectorAll("ol.log[data-step]")) log.scrollTop = log.scrollHeight;
 }
 
+// --- charts ------------------------------------------------------------------
+
+// A canvas knows no properties: an element tells what a colour is here and now.
+function colour(figure, name) {
+  figure.style.color = `var(${name})`;
+  const found = getComputedStyle(figure).color;
+  figure.style.color = "";
+  return found;
+}
+
+// Moments on an axis, as fine as they stand apart.
+function moments(_, ticks, __, ___, apart) {
+  const fine = { hour: "2-digit", minute: "2-digit", ...(apart < 60 && { second: "2-digit" }) };
+  const words = apart >= 86400 ? { month: "short", day: "numeric" } : fine;
+  return ticks.map((tick) => new Date(tick * 1000).toLocaleString([], { ...words, hour12: false }));
+}
+
+// A figure holds a picture that can be read without us, and its points: seconds, then per cent.
+function draw() {
+  for (const figure of document.querySelectorAll("figure[data-points]")) {
+    if (figure.querySelector(".uplot")) continue;
+    const [times, shares] = JSON.parse(figure.dataset.points);
+    const of = (name) => colour(figure, name);
+    const axis = { stroke: of("--faint"), grid: { stroke: of("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+    const chart = new uPlot(
+      {
+        width: figure.clientWidth - 28,
+        height: 170,
+        cursor: { drag: { x: true, y: false } },
+        legend: { live: true },
+        scales: { y: { range: [0, 100] } },
+        series: [
+          { label: "Time", value: (_, at) => (at == null ? "" : new Date(at * 1000).toLocaleString()) },
+          { label: figure.dataset.label, stroke: of("--accent"), width: 2, fill: of("--accent-soft"), points: { show: false }, value: (_, share) => (share == null ? "" : `${share} %`) },
+        ],
+        axes: [{ ...axis, values: moments, space: 90 }, { ...axis, values: (_, ticks) => ticks.map((tick) => `${tick} %`), size: 48 }],
+        hooks: { setSelect: [select] },
+      },
+      [times, shares],
+    );
+    figure.classList.add("drawn");
+    figure.prepend(chart.root);
+  }
+}
+
+// What was drawn over becomes a part of the address, so that it can be sent to somebody.
+function select(chart) {
+  if (chart.select.width < 8) return;
+  const moment = (x) => new Date(chart.posToVal(x, "x") * 1000).toISOString().slice(0, 16);
+  const asked = new URLSearchParams(location.search);
+  asked.set("from", moment(chart.select.left));
+  asked.set("to", moment(chart.select.left + chart.select.width));
+  location.search = asked;
+}
+
+let width = innerWidth;
+window.addEventListener("resize", () => {
+  if (innerWidth === width) return;
+  width = innerWidth;
+  for (const chart of document.querySelectorAll(".uplot")) chart.remove();
+  draw();
+});
+
 // --- the palette -------------------------------------------------------------
 
 const palette = document.getElementById("palette");
 const wanted = palette.querySelector("input");
 const list = palette.querySelector("ul");
+
+// What the server knows of beyond this page, by what was looked for.
+let found = { q: "", places: [] };
+let asking = 0;
+
+function look() {
+  const q = wanted.value.trim();
+  clearTimeout(asking);
+  asking = setTimeout(async () => {
+    if (q === found.q) return;
+    const answer = await fetch(`/console/places?${new URLSearchParams({ q })}`).catch(() => null);
+    if (!answer?.ok || q !== wanted.value.trim()) return;
+    found = { q, places: await answer.json() };
+    offer();
+  }, 120);
+}
 
 function places() {
   const seen = new Set([location.pathname]);
@@ -151,10 +241,11 @@ function places() {
 function offer() {
   const words = wanted.value.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = ({ name, to }) => words.every((word) => `${name} ${to}`.toLowerCase().includes(word));
+  const near = places().filter(fits).slice(0, 8);
+  const far = found.places.filter(({ to }) => words.length && !near.some((place) => place.to === to));
   list.replaceChildren(
-    ...places()
-      .filter(fits)
-      .slice(0, 12)
+    ...[...near, ...far]
+      .slice(0, 14)
       .map((place, index) => {
         const item = document.createElement("li");
         const button = document.createElement("button");
@@ -183,12 +274,16 @@ function go({ to, link }) {
 
 function openPalette() {
   wanted.value = "";
+  found = { q: "", places: [] };
   offer();
   palette.showModal();
   wanted.focus();
 }
 
-wanted.addEventListener("input", offer);
+wanted.addEventListener("input", () => {
+  offer();
+  look();
+});
 palette.addEventListener("keydown", (event) => {
   const buttons = [...list.querySelectorAll("button")];
   const at = Math.max(0, buttons.findIndex((button) => button.classList.contains("here")));
@@ -248,11 +343,13 @@ window.addEventListener("hashchange", toLine);
 // A page that was asked for again may show another log.
 document.addEventListener("htmx:after:swap", () => {
   tick();
+  draw();
   const log = page().querySelector("ol.log[data-step]");
   if (log && stream && !stream.url.includes(new URLSearchParams({ step: log.dataset.step }).toString())) listen();
 });
 
 html.classList.add("has-js");
 tick();
+draw();
 toLine();
 listen();

@@ -36,6 +36,20 @@ class Column:
         return bool(self.moving and self.moving["state"] in {"waiting", "running"})
 
     @property
+    def is_shared(self) -> bool:
+        """Whether more than one release answers here."""
+        return len(self.shares) > 1
+
+    @property
+    def tone(self) -> Tone:
+        """How it is with what is live, or on its way."""
+        if self.live is None:
+            return "quiet"
+        if self.alive < self.instances:
+            return "bad"
+        return "busy" if self.is_moving else "good"
+
+    @property
     def failed(self) -> bool:
         return bool(self.moving and self.moving["state"] == "failed")
 

@@ -17,6 +17,9 @@ _SQL = db.queries(__package__)
 PARTS = ("worker", "intake", "edge")
 """Parts of Shipway whose absence a person must know of here."""
 
+ASKED = ("live", "moving", "shares", "adoption", "runs", "deployments")
+"""What is asked of the records."""
+
 KEPT = 512
 _drifts: dict[tuple[str, str, str], int] = {}
 
@@ -24,12 +27,13 @@ _drifts: dict[tuple[str, str, str], int] = {}
 async def show(asked: Asked) -> Shown:
     app, on = asked.path["app"], asked.on
     product = await on.apps.product(app)
-    rows = {
-        name: await on.database.rows(_SQL[name], app=app)
-        for name in ("live", "moving", "shares", "adoption", "runs", "deployments")
-    }
     wanted = [name for name in names.DEPLOYED if product and name in product.environments]
-    told = [await _environment(asked, app, name) for name in wanted]
+    down, answers, *told = await asyncio.gather(
+        _down(asked),
+        asyncio.gather(*(on.database.rows(_SQL[name], app=app) for name in ASKED)),
+        *(_environment(asked, app, name) for name in wanted),
+    )
+    rows = dict(zip(ASKED, answers, strict=True))
     columns = [_column(name, rows, api) for name, api in zip(wanted, told, strict=True)]
     columns = await _with_drift(asked, app, columns)
     production = next((one for one in columns if one.name == names.PRODUCTION), None)
@@ -42,7 +46,7 @@ async def show(asked: Asked) -> Shown:
             "verdict": model.verdict(production or (columns[-1] if columns else None)),
             "next": model.next_step(app, columns, rows["runs"]),
             "production": production,
-            "down": await _down(asked),
+            "down": down,
             "git_url": f"/git/{app}.git",
         },
         panels={
@@ -95,8 +99,7 @@ async def _drift(asked: Asked, app: str, before: str, after: str) -> int:
     if key not in _drifts:
         if len(_drifts) >= KEPT:
             _drifts.clear()
-        found = await asked.on.sources.commits_between(app, before, after)
-        _drifts[key] = len(found)
+        _drifts[key] = await asked.on.sources.count_between(app, before, after)
     return _drifts[key]
 
 
@@ -120,6 +123,7 @@ def _row(column: model.Column) -> Mapping[str, Any]:
         "since": live.get("since"),
         "by": live.get("asked_by", ""),
         "schema_head": live.get("schema_head", ""),
+        "watch": live.get("watch", ""),
         "instances": column.instances,
         "alive": column.alive,
         "database": column.api["database"],

@@ -1,7 +1,8 @@
 -- live --
 -- The live deployment of each environment, with its release.
 select d.environment, d.id, d.kind, d.asked_by, d.reason, d.sentence, d.before,
-       coalesce(d.ended, d.started) as since,
+       coalesce(d.ended, d.started) as since, d.watched_until,
+       case when d.watched_until > now() then d.watch else '' end as watch,
        r.version, r.number, r.commit, r.schema_head, r.authors
 from releases.deployments d join releases.releases r on r.id = d.release
 where d.app = %(app)s and d.state = 'live'

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from shipway.appfile.model import Product
+from shipway.releases.model import Deployment, Release
+
+PRODUCTION = "production"
 
 
 def variables(before: Product | None, after: Product | None) -> Sequence[Mapping[str, str]]:
@@ -33,6 +37,53 @@ def _declared(product: Product | None) -> dict[str, Any]:
         for name, value in file.variables.items():
             said.setdefault(name, []).append((environment, value))
     return {name: tuple(parts) for name, parts in said.items()}
+
+
+Tone = Literal["good", "busy", "warn", "bad", "quiet"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a release is, in one sentence. ``entering`` is the deployment that is under way."""
+
+    tone: Tone
+    sentence: str
+    entering: Deployment | None = None
+
+
+def standing(
+    release: Release, deployments: Sequence[Deployment], *, waits: str = "", approved: str = ""
+) -> Standing:
+    """Return where a release is. ``waits`` is the environment that it waits for a yes to,
+    ``approved`` the one whose gates are open."""
+    entering = next((one for one in deployments if one.state in {"waiting", "running"}), None)
+    live = [one.environment for one in deployments if one.state == "live"]
+    if entering:
+        return Standing("busy", f"{release.version} is entering {entering.environment}.", entering)
+    if PRODUCTION in live:
+        return Standing("good", f"{release.version} is live in production.")
+    if release.state != "ready":
+        is_refused = release.state == "refused"
+        how = "did not become ready" if is_refused else "is being tried"
+        return Standing("bad" if is_refused else "busy", f"{release.version} {how}.")
+    if waits:
+        return Standing("warn", f"{release.version} waits for a yes to {waits}.")
+    if approved and approved not in {one.environment for one in deployments}:
+        return Standing("busy", f"{release.version} may enter {approved}.")
+    return Standing(*_past(release, [one for one in deployments if one.environment == PRODUCTION]))
+
+
+def _past(release: Release, there: Sequence[Deployment]) -> tuple[Tone, str]:
+    """Say what became of a release in production, the newest deployment first."""
+    match there[0].state if there else "":
+        case "failed":
+            return "bad", f"{release.version} did not get into production."
+        case "rolled_back":
+            return "warn", f"{release.version} was taken back from production."
+        case "":
+            return "quiet", f"{release.version} is not in production."
+        case _:
+            return "quiet", f"{release.version} was in production."
 
 
 def stages(plan: Sequence[int], stage: int, state: str) -> Sequence[Mapping[str, str]]:

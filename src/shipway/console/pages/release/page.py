@@ -30,7 +30,7 @@ async def show(asked: Asked) -> Shown:
         raise errors.NotFound(f"{app} has no release {release.version}.")
     wards = await gates.of(asked, release)
     before = await on.database.row(_SQL["before"], app=app, number=release.number)
-    commits = await _commits(asked, release, before)
+    commits, count = await _commits(asked, release, before["commit"] if before else None)
     deployments = await on.deployments.list(app, release=release.id)
     live = [one for one in deployments if one.state == "live"]
     artifacts = await on.database.rows(_SQL["artifacts"], run=release.run)
@@ -42,19 +42,20 @@ async def show(asked: Asked) -> Shown:
             "release": release,
             "before": before,
             "wards": wards,
+            "standing": model.standing(
+                release,
+                deployments,
+                waits=next((ward.environment for ward in wards if ward.waits), ""),
+                approved=next((ward.environment for ward in wards if ward.is_approved), ""),
+            ),
             "live_in": [_standing(asked, one) for one in live],
             "deployments": [
                 (one, model.stages(one.plan, one.stage, one.state)) for one in deployments
             ],
-            "variables": model.variables(
-                _product(before["product"]) if before else None, _product(release.product)
-            ),
-            "more": max(len(commits) - AT_ONCE, 0),
+            "more": max(count - AT_ONCE, 0),
             "fingerprints": _fingerprints(
                 await on.database.rows(_SQL["fingerprints"], run=release.run)
             ),
-            "migrations": await on.database.rows(_SQL["migrations"], release=release.id),
-            "updates": await on.database.rows(_SQL["update"], app=app, release=release.id),
             "may_deploy": [
                 ward
                 for ward in ("staging", "production")
@@ -73,6 +74,11 @@ async def show(asked: Asked) -> Shown:
             ],
             "deployments": [_row(one) for one in deployments],
             "gates": gates.rows(wards),
+            "variables": model.variables(
+                _product(before["product"]) if before else None, _product(release.product)
+            ),
+            "migrations": await on.database.rows(_SQL["migrations"], release=release.id),
+            "updates": await on.database.rows(_SQL["update"], app=app, release=release.id),
         },
     )
 
@@ -88,21 +94,25 @@ def _standing(asked: Asked, live: Deployment) -> Mapping[str, Any]:
 
 
 async def _commits(
-    asked: Asked, release: Release, before: Mapping[str, Any] | None
-) -> Sequence[Mapping[str, Any]]:
-    """Return the commits since the release before. Without the repository, the changelog's lines."""
+    asked: Asked, release: Release, since: str | None
+) -> tuple[Sequence[Mapping[str, Any]], int]:
+    """Return the newest commits since the release before, and how many there are in all. Without
+    the repository, the changelog's lines."""
+    sources = asked.on.sources
     try:
         async with asyncio.timeout(5):
-            found = await asked.on.sources.commits_between(
-                release.app, before["commit"] if before else None, release.commit
+            found, count = await asyncio.gather(
+                sources.commits_between(release.app, since, release.commit),
+                sources.count_between(release.app, since, release.commit),
             )
     except (errors.ShipwayError, TimeoutError):
         lines = release.changelog.splitlines()
-        return [
+        said = [
             {"sha": "", "subject": line.removeprefix("- "), "author": "", "at": None}
             for line in lines
         ]
-    return [_commit(one) for one in found]
+        return said, len(said)
+    return [_commit(one) for one in found], count
 
 
 def _commit(one: Commit) -> Mapping[str, Any]:
@@ -136,6 +146,9 @@ def _row(one: Deployment) -> Mapping[str, Any]:
         "started",
         "ended",
         "sentence",
+        "watch",
+        "watched_until",
+        "withdrawn",
     )
     return {name: getattr(one, name) for name in names}
 
@@ -151,7 +164,7 @@ PAGE = Page(
             method="POST",
             path="/v1/apps/{app}/environments/{environment}/rollback",
             body=taken("reason", "to"),
-            sure="app",
+            sure="environment",
             said="{environment} goes back to {version}. This page follows it.",
         ),
         Deed(

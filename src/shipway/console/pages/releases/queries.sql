@@ -3,6 +3,8 @@
 with page as (
     select * from releases.releases
     where app = %(app)s and number < %(below)s and (%(state)s = '' or state = %(state)s)
+      and (%(since)s::timestamptz is null or created >= %(since)s)
+      and (%(until)s::timestamptz is null or created < %(until)s)
     order by number desc limit %(limit)s
 ), places as (
     select d.release, array_agg(d.environment || ' ' || d.state order by d.id) as places

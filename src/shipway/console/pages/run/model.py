@@ -33,6 +33,17 @@ def _bar(
     return min(int(WIDTH * begins / whole), WIDTH - width), width
 
 
+def layers(steps: Sequence[Step]) -> Sequence[Sequence[Step]]:
+    """Return the steps that run side by side, layer by layer; nothing of a run whose steps were
+    recorded before their layers were."""
+    found: dict[int, list[Step]] = {}
+    for step in steps:
+        if step["layer"] is not None:
+            found.setdefault(step["layer"], []).append(step)
+    known = [found[layer] for layer in sorted(found)]
+    return known if sum(map(len, known)) == len(steps) else ()
+
+
 def chosen(steps: Sequence[Step], wanted: str) -> str:
     """Return the step to look at: the one asked for, else where something went wrong, else what
     runs, else the last that has begun."""

@@ -41,6 +41,7 @@ async def show(asked: Asked) -> Shown:
             "release": release,
             "wards": wards,
             "step": step,
+            "layers": model.layers(steps),
             "bars": model.bars(steps, clock.now()),
             "width": model.WIDTH,
             "may_cancel": not run.state.is_final and asked.may(Action.CANCEL_RUN),

@@ -1,5 +1,5 @@
 -- steps --
-select name, state, cached, started, ended, sentence, facts from builds.steps
+select name, state, cached, started, ended, sentence, layer, facts from builds.steps
 where run = %(run)s order by position
 
 -- artifacts --

@@ -5,6 +5,8 @@ select r.id, r.branch, r.commit, r.kind, r.state, r.pushed_by, coalesce(r.starte
 from builds.runs r left join releases.releases rel on rel.run = r.id
 where r.app = %(app)s and (%(before)s = '' or r.id < %(before)s)
   and (%(branch)s = '' or r.branch = %(branch)s) and (%(state)s = '' or r.state = %(state)s)
+  and (%(since)s::timestamptz is null or r.created >= %(since)s)
+  and (%(until)s::timestamptz is null or r.created < %(until)s)
 order by r.id desc limit %(limit)s
 
 -- branches --

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from shipway.access.model import Action
+from shipway.console import ranges
 from shipway.console.page import Asked, Deed, Page, Shown
 from shipway.console.pages.update import model
 from shipway.kit import clock, db, errors
 
 _SQL = db.queries(__package__)
+
+SHORTEST = datetime.timedelta(minutes=1)
+"""A chart shows at least so much."""
 
 
 async def show(asked: Asked) -> Shown:
@@ -21,17 +26,22 @@ async def show(asked: Asked) -> Shown:
         raise errors.NotFound(f"{app} has no update {group.id}.")
     adopted = await on.updates.adoption.of(group.id)
     offered = sum(one.offered for one in adopted)
-    span = max((clock.now() - group.created).total_seconds(), 60)
+    range_ = ranges.of(asked.query)
+    since = range_.since or group.created
+    until = max(range_.until or clock.now(), since + SHORTEST)
     launches = await on.database.rows(
-        _SQL["launches"], group=group.id, since=group.created, span=span
+        _SQL["launches"], group=group.id, since=since, until=until, parts=model.PARTS
     )
+    shares = model.shares(launches, offered)
     return Shown(
         title=group.version or f"Update {group.number}",
         app=app,
         live=f"/console/live/{app}",
         facts={
             "update": group,
-            "curve": model.curve(launches, offered),
+            "range": range_,
+            "curve": model.curve(shares),
+            "points": model.points(shares, since, until),
             "offered": offered,
             "launched": sum(one.launched for one in adopted),
             "failed": sum(one.failed for one in adopted),
@@ -80,6 +90,6 @@ PAGE = Page(
         _change("share"),
         _change("pause"),
         _change("resume"),
-        _change("revert", sure="app"),
+        _change("revert", sure="branch"),
     ),
 )

@@ -1,9 +1,9 @@
 -- launches --
--- First launches by moment, in sixty parts of the time since it was published.
-select width_bucket(extract(epoch from x.launched - %(since)s)::float8,
-                    0, greatest(%(span)s::float8, 1), 60) as part, count(*) as launches
+-- First launches by moment, in parts of the time that is shown; part 0 is what came before.
+select width_bucket(extract(epoch from x.launched)::float8, extract(epoch from %(since)s)::float8,
+                    extract(epoch from %(until)s)::float8, %(parts)s) as part, count(*) as launches
 from updates.exposures x join updates.entries e on e.id = x.update_id and e.app = x.app
-where e."group" = %(group)s and x.launched is not null
+where e."group" = %(group)s and x.launched < %(until)s
 group by 1 order by 1
 
 -- patches --

@@ -3,6 +3,8 @@
 with page as (
     select * from updates.groups
     where app = %(app)s and number < %(below)s and (%(branch)s = '' or branch = %(branch)s)
+      and (%(since)s::timestamptz is null or created >= %(since)s)
+      and (%(until)s::timestamptz is null or created < %(until)s)
     order by number desc limit %(limit)s
 ), of_entries as (
     select e."group",
