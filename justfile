@@ -23,9 +23,9 @@ unit *args:
 check:
     ./dev check
 
-# Stories and chaos again and again, in new orders.
-soak minutes="60":
-    ./dev soak {{ minutes }}
+# Stories and chaos at full size, in a new order; takes --rounds, --shifts and --minutes.
+soak *args:
+    ./dev soak {{ args }}
 
 # One benchmark; without a name, their names.
 bench *name:

@@ -69,6 +69,18 @@ class Load:
         async with asyncio.timeout(PATIENCE_SECONDS), self._news:
             await self._news.wait_for(lambda: self._seen.total() >= wanted)
 
+    async def see_clean(self, *, times: int) -> float:
+        """Wait until so many requests in a row were answered well, and return when they began
+        (monotonic seconds)."""
+        failed, began, wanted = -1, 0.0, 0
+        async with asyncio.timeout(4 * PATIENCE_SECONDS), self._news:
+            while self._seen.total() < wanted or len(self._failures) != failed:
+                if len(self._failures) != failed:
+                    failed, began = len(self._failures), time.monotonic()
+                    wanted = self._seen.total() + times
+                await self._news.wait()
+        return began
+
     def last_seen(self, version: str) -> float:
         """Return when this release gave its last answer (monotonic seconds)."""
         return self._last[version]

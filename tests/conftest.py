@@ -15,6 +15,7 @@ import pathlib
 import pwd
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
@@ -47,6 +48,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("timeless")
 
+TOO_LATE = "`./dev soak` has no time left for it."
+
 TIERS = ("unit", "architecture", "contracts", "integration", "stories", "chaos", "soak")
 """The folders of the tests, the quick ones first: what is broken is heard of early."""
 
@@ -59,9 +62,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Name what failed for the last lines of `./dev soak`, once: xdist tells of it in two processes."""
-    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+    """Name for the last lines of `./dev soak` what failed and what came too late, once: xdist tells
+    of it in two processes."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if report.failed:
         tally.add(failed=f"{report.nodeid} ({report.when})")
+    if report.skipped and TOO_LATE in str(report.longrepr):
+        tally.add(left_out=report.nodeid)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +78,12 @@ def anyio_backend() -> str:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Keep unit tests off the network; asyncio's own pair of sockets is let through."""
+    """Keep unit tests off the network; asyncio's own pair of sockets is let through.
+
+    What begins after the end of a soak (``SHIPWAY_UNTIL``, seconds since 1970) is left out.
+    """
+    if time.time() > float(os.environ.get("SHIPWAY_UNTIL", "inf")):
+        pytest.skip(TOO_LATE)
     if "unit" not in item.path.relative_to(pathlib.Path(__file__).parent).parts[:1]:
         return
     pytest_socket.socket_allow_hosts([], allow_unix_socket=False)

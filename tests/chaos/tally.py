@@ -11,6 +11,9 @@ import pathlib
 from collections import Counter
 from typing import Any
 
+PARTS = "parts"
+"""The test that kills other parts than the worker, and names them."""
+
 
 def add(**counted: Any) -> None:
     """Add a line, where somebody sums up. One write: processes do not mix their lines."""
@@ -25,10 +28,12 @@ def tell(sentence: str) -> None:
     add(told=sentence)
 
 
-def kills(of: str, by_target: Counter[str], double_effects: list[str]) -> None:
-    """Tell what was killed how often, and what happened twice."""
+def kills(
+    of: str, by_target: Counter[str], double_effects: list[str], *, lost_requests: int = 0
+) -> None:
+    """Tell what was killed how often, what happened twice, and how many users it cost an answer."""
     print(f"{by_target.total()} kills: {dict(sorted(by_target.items()))}")
-    add(test=of, kills=dict(by_target), double_effects=double_effects)
+    add(test=of, kills=dict(by_target), double_effects=double_effects, lost_requests=lost_requests)
 
 
 def read(file: pathlib.Path) -> list[dict[str, Any]]:

@@ -193,7 +193,7 @@ class Histories(stateful.RuleBasedStateMachine):
         assert twice == []
 
 
-@pytest.mark.timeout(7200 if LONG else 600)
+@pytest.mark.timeout(3600 if LONG else 600)
 async def test_after_any_history_production_serves_what_it_should(trial: Trial) -> None:
     Histories.trial, Histories.loop = trial, asyncio.get_running_loop()
     Histories.kills, Histories.failure = Counter(), None

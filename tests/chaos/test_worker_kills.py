@@ -36,10 +36,10 @@ async def test_every_step_survives_the_death_of_the_worker(trial: Trial) -> None
         await keys_come_and_go(trial)
         await users.see_any(times=20)
 
-    twice = await trial.double_effects()
-    tally.kills("worker", kills, twice)
+    twice, answers = await trial.double_effects(), users.figures()
+    tally.kills("worker", kills, twice, lost_requests=answers["failed_requests"])
     assert twice == []
-    assert users.figures()["failures"] == []
+    assert answers["failures"] == []
     assert sorted(kills) == STEPS
 
 

@@ -42,7 +42,8 @@ PLATFORM = ("api", "intake", "steward", "edge", "store")
 APP = ("server.tiny.production", "cluster.tiny.production")
 KEEPING = (Role.SUPERVISOR, Role.LOG, Role.LOG_SUPERVISOR)
 
-ENDED_AS_ORPHANS = tuple(Part(service, Role.SUPERVISOR) for service in ("edge", APP[1]))
+DATABASE = Part(APP[1], Role.SUPERVISOR)
+ENDED_AS_ORPHANS = (Part("edge", Role.SUPERVISOR), DATABASE)
 """Their processes serve users, and are ended before others can take their place."""
 
 PARTS = (
