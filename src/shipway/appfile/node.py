@@ -23,6 +23,9 @@ ENTRIES = tuple(
 )  # fmt: skip
 """Where the source of a server's start usually is, TypeScript first."""
 
+NEON = "@neondatabase/serverless"
+"""A driver that speaks to a proxy of its maker, and not to PostgreSQL."""
+
 READ_AT_RUN_TIME = (
     "public",
     "static",
@@ -103,6 +106,9 @@ def _doubts(found: sources.Sources) -> Iterator[str]:
         yield "CHECK: / answers, but a path that also asks the database would say more."
     else:
         yield "CHECK: health is the whole path, with that of the router it stands in."
+    if found.mentions(NEON):
+        yield f"CHECK: {NEON} reaches no other databases than Neon's. Give the address of yours"
+        yield "by `shipway env set ENVIRONMENT DB_URL`, or have the server use pg."
 
 
 def entry(part: Part) -> str:

@@ -387,6 +387,13 @@ def test_a_dotenv_that_is_committed_is_an_example(tmp_path: pathlib.Path, ignore
     assert not parsing.parse(proposal.propose(tmp_path)).variables
 
 
+def test_a_driver_that_reaches_only_its_makers_databases_is_told(tmp_path: pathlib.Path) -> None:
+    manifest = {"dependencies": {"express": "5", "@neondatabase/serverless": "1"}}
+    source = 'import { Pool } from "@neondatabase/serverless"; listen(process.env.PORT)'
+    write(tmp_path, {"package.json": manifest, "server.ts": source})
+    assert "reaches no other databases than Neon's" in proposal.propose(tmp_path)
+
+
 def test_pages_of_the_repositorys_own_are_not_tested_on_staging(tmp_path: pathlib.Path) -> None:
     playwright = {
         "devDependencies": {"@playwright/test": "1"},
