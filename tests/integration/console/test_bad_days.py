@@ -167,7 +167,7 @@ async def test_what_another_does_is_seen_at_once(
 async def test_a_database_that_is_slow_is_said(
     database_url: str, home: pathlib.Path, browser: Browser
 ) -> None:
-    database = db.Database(database_url, name="api", statement_seconds=0.3)
+    database = db.Database(database_url, name="api", statement_seconds=2)
     await database.open()
     try:
         async with platform.served(platform.parts(database, home)) as live:

@@ -16,7 +16,7 @@ from tests.fakes import history, openid, platform
 from tests.fakes.browser import Browser
 from tests.fakes.openid import Provider
 from tests.fakes.platform import Live
-from tests.integration.console.test_browser import browser
+from tests.integration.console.test_browser import WAIT, browser
 
 from shipway import wiring
 from shipway.console import openid as ways
@@ -97,9 +97,10 @@ async def test_somebody_with_a_verified_address_is_in(served: Served) -> None:
 async def test_a_browser_finds_its_way_there_and_back(served: Served, browser: Chromium) -> None:
     async with served() as live:
         page = await browser.new_page()
+        page.set_default_timeout(WAIT)
         await page.goto(f"{live.url}/console/apps/tiny/runs")
         await page.get_by_role("button", name="Sign in with Acme").click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("Runs", timeout=60_000)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Runs", timeout=WAIT)
         await expect(page.get_by_role("link", name="bo", exact=True)).to_be_visible()
 
 

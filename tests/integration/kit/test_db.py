@@ -8,7 +8,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
-    database = db.Database(database_url, name="test", statement_seconds=0.1)
+    database = db.Database(database_url, name="test", statement_seconds=1)
     await database.open()
     try:
         with pytest.raises(errors.Unavailable, match="takes too long"):

@@ -107,10 +107,12 @@ async def _down(asked: Asked) -> Sequence[str]:
     """Return the parts of Shipway that should run and do not."""
     try:
         async with asyncio.timeout(2):
-            found = await asked.on.services.services()
+            # Each by its name: with all of the apps' services there may be hundreds.
+            services = asked.on.services.services
+            found = await asyncio.gather(*(services(part) for part in PARTS))
     except (errors.Unavailable, TimeoutError):
         return ("steward",)
-    up = {one.name for one in found if one.up}
+    up = {one.name for some in found for one in some if one.up}
     return tuple(part for part in PARTS if part not in up)
 
 
