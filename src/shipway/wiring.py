@@ -26,6 +26,8 @@ from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.builds.steps import Builder
+from shipway.database.backups.keeping import Backups
+from shipway.database.backups.records import Records as BackupRecords
 from shipway.database.clusters import Clusters
 from shipway.database.migrations import Migrations
 from shipway.database.ports import Ports
@@ -50,6 +52,9 @@ from shipway.runtime.model import Kind, Owner, Service
 from shipway.runtime.port import Keeper
 from shipway.updates.office import Office
 from shipway.workflows import names
+from shipway.workflows.back_up import back_up, check_backups
+from shipway.workflows.backing_up import BackingUp
+from shipway.workflows.backup_requests import BackupRequests
 from shipway.workflows.deliver import deliver
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploy import deploy
@@ -81,6 +86,7 @@ class Worker:
     edge: Envoy
     engine: durable.Engine
     requests: Requests
+    backup_requests: BackupRequests
     courier: Courier
 
 
@@ -107,6 +113,7 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
             edge=edge,
             engine=engine,
             requests=Requests(database, platform.sources, remote),
+            backup_requests=BackupRequests(BackupRecords(database), remote),
             courier=Courier(database, vault, settings),
         )
     finally:
@@ -135,6 +142,7 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
             answers=Answers(database),
             apps=Apps(database),
             variables=Variables(database, Vault.at(settings.home)),
+            vault=Vault.at(settings.home),
             runs=runs,
             passes=Passes(database),
             sources=sources,
@@ -151,7 +159,9 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
                 Vault.at(settings.home),
                 settings.home,
             ),
+            backups=BackupRecords(database),
             requests=Requests(database, sources, remote),
+            backup_requests=BackupRequests(BackupRecords(database), remote),
             openid=openid(settings, database),
         )
     finally:
@@ -307,6 +317,9 @@ def _platform(settings: Settings, database: db.Database, vault: Vault, edge: Env
         deployments=Deployments(database),
         instances=Instances(machine, database, settings),
         clusters=clusters,
+        backups=Backups(
+            machine, clusters, BackupRecords(database), variables, vault, settings.backups, home
+        ),
         migrations=Migrations(machine, database, clusters),
         traffic=Traffic(Steering(database, edge), edge, settings.home / "ca" / "ca.pem"),
         outbox=Outbox(database),
@@ -358,12 +371,14 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
         return asdict(await promote(Promotion(**request), promoting))
 
     updating, housekeeping = Updating(platform), Housekeeping(platform)
+    backing_up = BackingUp(platform)
     stories = Stories(
         delivering=delivering,
         deploying=deploying,
         promoting=promoting,
         updating=updating,
         housekeeping=housekeeping,
+        backing_up=backing_up,
     )
 
     async def end_it(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -384,3 +399,15 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
     engine.register(names.ROLL_BACK, take_back)
     # It waits for weeks, through many a restart of the worker.
     engine.register(names.PROMOTE, move_up, recoveries=100_000)
+    _register_backups(engine, backing_up)
+
+
+def _register_backups(engine: durable.Engine, backing_up: BackingUp) -> None:
+    async def take(request: Mapping[str, Any]) -> dict[str, Any]:
+        return asdict(await back_up(request["operation"], backing_up))
+
+    async def check(request: Mapping[str, Any]) -> dict[str, Any]:
+        return asdict(await check_backups(request["operation"], backing_up))
+
+    engine.register(names.OPERATIONS["backup"], take)
+    engine.register(names.OPERATIONS["check"], check)

@@ -14,7 +14,15 @@ from typing import Any
 
 from shipway import wiring
 from shipway.kit import clock, durable, errors, log, settings
-from shipway.workflows import deploying, housekeeping, requests, starting, updating, watching
+from shipway.workflows import (
+    backing_up,
+    deploying,
+    housekeeping,
+    requests,
+    starting,
+    updating,
+    watching,
+)
 
 HOUSEKEEPING_SECONDS = 30.0
 """How often warm releases are looked at, whether every instance is where it should be, and the
@@ -39,6 +47,7 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
             lambda: _mend(parts),
             lambda: _keep_edge(parts),
             lambda: _keep_house(parts),
+            lambda: _keep_backups(parts),
             lambda: _keep_updates(parts),
             lambda: _make_patches(parts),
             parts.courier.deliver,
@@ -46,6 +55,7 @@ async def serve(stop: asyncio.Event, *, given: settings.Settings | None = None) 
         async with parts.engine.running():
             await wiring.start_edge(parts)
             await parts.requests.resume()
+            await parts.backup_requests.resume()
             for stranded in await parts.engine.stranded():
                 _log.error("workflow.stranded", workflow=stranded)
             tasks = [asyncio.create_task(_again(chore)) for chore in chores]
@@ -81,6 +91,7 @@ async def _end_abandoned(parts: wiring.Worker) -> None:
     while True:
         for abandoned in await parts.engine.abandoned():
             await parts.requests.end(abandoned)
+            await parts.backup_requests.end(abandoned)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
@@ -122,6 +133,14 @@ async def _keep_house(parts: wiring.Worker) -> None:
         if (name := housekeeping.due(clock.now(), short=short)) != asked:
             await parts.requests.keep_house_daily(name)
             asked = name
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def _keep_backups(parts: wiring.Worker) -> None:
+    """Ask for the backups that are due, and see that nothing about them is late."""
+    while True:
+        await parts.backup_requests.keep_schedule(parts.platform)
+        await backing_up.look_after(parts.platform)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 

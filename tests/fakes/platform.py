@@ -25,6 +25,7 @@ from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.client.client import Client
 from shipway.console import app as console
+from shipway.database.backups.records import Records
 from shipway.environments.apps import Apps
 from shipway.environments.variables import Variables
 from shipway.environments.vault import Vault
@@ -35,6 +36,7 @@ from shipway.kit.blobs import Blobs
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime.model import Address, Kind, Observed, Owner, Place
 from shipway.updates.office import Office
+from shipway.workflows.backup_requests import BackupRequests
 from shipway.workflows.front import ApiPlatform, OpenId
 from shipway.workflows.requests import Requests
 
@@ -135,6 +137,7 @@ def parts(
         answers=Answers(database),
         apps=Apps(database),
         variables=Variables(database, vault),
+        vault=vault,
         runs=runs,
         passes=Passes(database),
         sources=sources,
@@ -146,7 +149,9 @@ def parts(
         channels=Channels(database, vault),
         outbox=Outbox(database),
         updates=Office.of(database, Blobs(home / "artifacts"), vault, home),
+        backups=Records(database),
         requests=Requests(database, sources, remote),
+        backup_requests=BackupRequests(Records(database), remote),
         openid=openid,
     )
     return Parts(platform, remote, machine)

@@ -32,6 +32,7 @@ class Action(enum.StrEnum):
     CANCEL_RUN = "cancel a run"
     SET_VARIABLE = "set variables here"
     DEPLOY = "deploy or roll back here"
+    BACK_UP = "back up or check here"
     APPROVE = "approve a release"
     EMERGENCY = "go past the approvals in an emergency"
     CHANGE_CHANNELS = "change notifications"
@@ -48,6 +49,7 @@ NEEDED: Mapping[Action, Role] = {
     Action.CANCEL_RUN: Role.DEVELOPER,
     Action.SET_VARIABLE: Role.DEVELOPER,
     Action.DEPLOY: Role.DEVELOPER,
+    Action.BACK_UP: Role.DEVELOPER,
     Action.APPROVE: Role.APPROVER,
     Action.CHANGE_CHANNELS: Role.APPROVER,
     Action.READ_AUDIT: Role.APPROVER,

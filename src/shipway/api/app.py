@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shipway.api import (
     apps,
     bundles,
+    databases,
     environments,
     git,
     housekeeping,
@@ -70,6 +71,7 @@ def create(platform: ApiPlatform) -> fastapi.FastAPI:
         pushes,
         updates,
         bundles,
+        databases,
     ):
         app.include_router(context.router)
     app.include_router(status.open_router)

@@ -19,7 +19,7 @@ from shipway.kit import errors
 UNTOLD = "untold"
 """The tag of routes whose answer holds a secret, which is not kept to be told again."""
 
-HIDDEN = frozenset({"value", "target", "password", "current"})
+HIDDEN = frozenset({"value", "target", "password", "current", "secret"})
 """Fields of requests that the trail does not show."""
 
 LONGEST_KEY = 200

@@ -242,6 +242,8 @@ class PolicyOverrides:
         | None
     ) = None
     """The shares of the traffic, in per cent, by which a release enters: rising, ending at 100."""
+    backups: Literal["none", "daily", "continuous"] | None = None
+    """How the database is backed up: `continuous` hourly, and at most a minute behind."""
     reason: words.Text = ""
     """Why; required where production becomes weaker than the default, and shown there."""
 

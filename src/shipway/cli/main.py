@@ -10,7 +10,9 @@ import click
 from shipway.cli import (
     apps,
     audit,
+    backup,
     console,
+    db,
     deploy,
     dev,
     doctor,
@@ -56,6 +58,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         releases.rollback,
         releases.deployments,
     ),
+    "The database": (db.db, backup.backup),
     "Updates over the air": (updates.updates, updates.update, native.client),
     "People": (people.people, audit.audit),
 }

@@ -17,6 +17,14 @@ app = click.option(
     "--app", envvar="SHIPWAY_APP", metavar="NAME", help="The app; else the one of ./shipway.toml."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+environment = click.option(
+    "--env",
+    "environment",
+    default="production",
+    show_default=True,
+    metavar="NAME",
+    help="The environment.",
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 reason = click.option("--reason", default="", help="Why; it is recorded.")
 after = click.option("--after", default="", metavar="CURSOR", help="Go on behind an earlier page.")

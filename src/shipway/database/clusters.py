@@ -61,7 +61,7 @@ class Clusters:
         if given := await self._given(app, environment):
             return Access(owner_url=given, app_url=given, admin_url="")
         folder = self._nodes.sockets(_owner(app, environment))
-        port = await self._port(app, environment)
+        port = await self.port(app, environment)
 
         async def address(role: str, *, by_port: bool) -> str:
             password = await self._password(app, environment, role)
@@ -75,7 +75,8 @@ class Clusters:
             admin_url=await address(ADMIN_ROLE, by_port=False),
         )
 
-    async def _port(self, app: str, environment: str) -> int:
+    async def port(self, app: str, environment: str) -> int:
+        """Return the port that it is reached by, 0 where it is reached by its socket alone."""
         return await self._ports.find(app, environment) if self._ports else 0
 
     async def ensure(self, app: str, environment: str, *, by_port: bool = False) -> Access:
@@ -89,7 +90,7 @@ class Clusters:
         access = await self.access(app, environment)
         if not access.provided:
             owner = _owner(app, environment)
-            port = await self._port(app, environment)
+            port = await self.port(app, environment)
             await self._nodes.start(_node(app, environment, port))
             await self._nodes.sql(owner, await self._roles(app, environment), port=port)
             await self._nodes.sql(owner, _SQL["grant_rows"], database=app, port=port)

@@ -27,7 +27,17 @@ LOCAL_ONLY: Mapping[str, str] = {
 that it does not break when the keeper's own log process is replaced."""
 
 STORE: Mapping[str, str] = {**LOCAL_ONLY, "shared_buffers": "32MB", "max_wal_size": "256MB"}
-CLUSTER: Mapping[str, str] = {**LOCAL_ONLY, "shared_buffers": "64MB"}
+CLUSTER: Mapping[str, str] = {
+    **LOCAL_ONLY,
+    "shared_buffers": "64MB",
+    "archive_mode": "on",
+    "archive_command": "/bin/true",
+}
+"""It archives from its first start on, because only a start can change that: into nothing until
+there are backups, which `ARCHIVING` then says."""
+
+ARCHIVING = "../backup/archiving.conf"
+"""What the server reads besides, beginning at its data."""
 
 
 def reached_by(port: int) -> Mapping[str, str]:
@@ -36,9 +46,11 @@ def reached_by(port: int) -> Mapping[str, str]:
 
 
 def settings(values: Mapping[str, str], *, sockets: str) -> str:
-    """Return a ``postgresql.conf``."""
+    """Return a ``postgresql.conf``. What archives is read after it, where it is to."""
     every = {**values, "unix_socket_directories": f'"{sockets}"'}
-    return "".join(f"{name} = {_quoted(value)}\n" for name, value in every.items())
+    text = "".join(f"{name} = {quoted(value)}\n" for name, value in every.items())
+    archives = f"include_if_exists = '{ARCHIVING}'\n"
+    return text + (archives if values.get("archive_mode") == "on" else "")
 
 
 def admission(rules: Iterable[tuple[str, str, str]]) -> str:
@@ -56,6 +68,7 @@ def identities(name: str, users: Mapping[str, str]) -> str:
     return "".join(f"{name} {user} {role}\n" for user, role in users.items())
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """Return a value as a configuration file has it."""
     doubled = value.replace("'", "''")
     return f"'{doubled}'"

@@ -12,6 +12,9 @@ from shipway.kit import errors
 
 ENVIRONMENTS = ("development", "staging", "production")
 
+BACKUPS = ("none", "daily", "continuous")
+"""From the weakest to the strongest."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
@@ -28,6 +31,7 @@ class Policy:
     approvals: int
     approve_own: bool
     rollout: tuple[int, ...]
+    backups: str = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +94,9 @@ TABLE = (
     Row(
         name="backups",
         development="none",
-        staging="daily full",
-        production="continuous, hourly incremental, daily full, 30 days, two places",
-        enforced=False,
+        staging="daily",
+        production="continuous",
+        is_weaker=lambda value, default: BACKUPS.index(value) < BACKUPS.index(default),
     ),
     Row(
         name="monitoring",

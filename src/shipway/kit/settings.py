@@ -85,6 +85,10 @@ class Settings(pydantic_settings.BaseSettings):
     keep_cache_gib: float = 10.0
     """The caches of one app together; beyond it the one goes that was left alone longest."""
 
+    backup_folder: pathlib.Path | None = None
+    """Where the first copies of databases' backups are, best on a disk of its own; `backups` in the
+    folder of state unless given."""
+
     update_signer: tuple[str, ...] = ()
     """A command that signs updates with keys kept elsewhere: it is given the key's id, reads the
     bytes and writes the signature in base64."""
@@ -110,6 +114,11 @@ class Settings(pydantic_settings.BaseSettings):
     @property
     def step_disk_bytes(self) -> int:
         return int(self.step_disk_gib * 1024**3)
+
+    @property
+    def backups(self) -> pathlib.Path:
+        """The folder of backups: one folder below it for each cluster."""
+        return self.backup_folder or self.home / "backups"
 
     @property
     def run(self) -> pathlib.Path:

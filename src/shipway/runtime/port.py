@@ -22,7 +22,8 @@ class Keeper(Protocol):
         """Make the owner's user and folder if missing, and return the folder. May be repeated.
 
         A STORE or CLUSTER also gets ``owner.sockets(home)``, owned by it and open (0755) to all:
-        who may use the socket is decided by PostgreSQL.
+        who may use the socket is decided by PostgreSQL. A CLUSTER also gets a folder for its
+        backups, ``owner.slug`` below ``settings.backups``.
         """
 
     async def withdraw(self, owner: Owner) -> None:

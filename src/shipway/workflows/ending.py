@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shipway.workflows import names
+from shipway.workflows.backing_up import BackingUp
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploy import withdrawn
 from shipway.workflows.deploying import Deploying
@@ -27,6 +28,7 @@ class Stories:
     promoting: Promoting
     updating: Updating
     housekeeping: Housekeeping
+    backing_up: BackingUp
 
 
 async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome:
@@ -42,4 +44,6 @@ async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome
             return await do.updating.fail(request["change"], WHY)
         case names.HOUSEKEEPING:
             return await do.housekeeping.fail(request["pass"], WHY)
+        case _ if workflow in names.OPERATIONS.values():
+            return await do.backing_up.fail(request["operation"], WHY)
     raise AssertionError(workflow)

@@ -19,8 +19,10 @@ from shipway.builds.model import Run
 from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
+from shipway.database.backups.records import Records
 from shipway.environments.apps import Apps
 from shipway.environments.variables import Variables
+from shipway.environments.vault import Vault
 from shipway.health.channels import Channels
 from shipway.health.outbox import Outbox
 from shipway.kit.db import Database
@@ -30,6 +32,7 @@ from shipway.releases.records import Deployments, Releases
 from shipway.runtime.model import Address, Observed, Place
 from shipway.updates.office import Office
 from shipway.updates.records import Change
+from shipway.workflows.backup_requests import BackupRequests
 
 
 class Requests(Protocol):
@@ -131,6 +134,7 @@ class ApiPlatform:
     answers: Answers
     apps: Apps
     variables: Variables
+    vault: Vault
     runs: Runs
     passes: Passes
     sources: Sources
@@ -142,6 +146,8 @@ class ApiPlatform:
     channels: Channels
     outbox: Outbox
     updates: Office
+    backups: Records
     requests: Requests
+    backup_requests: BackupRequests
     openid: OpenId | None = None
     """By whom people may sign in, besides links and passwords."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from shipway.database.backups.model import Operation, OperationKind
 from shipway.kit import durable
 from shipway.releases.model import Deployment
 
@@ -9,6 +12,8 @@ DELIVER, DEPLOY, ROLL_BACK, PROMOTE = "deliver", "deploy", "roll_back", "promote
 UPDATE = "update"
 END = "end"
 HOUSEKEEPING = "housekeeping"
+OPERATIONS: Mapping[OperationKind, str] = {"backup": "back_up", "check": "check_backups"}
+"""The workflow of each kind of operation on backups."""
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
@@ -23,7 +28,10 @@ UPDATES = durable.Queue(name="updates", one_per_lane=True, look_seconds=0.2)
 CHORES = durable.Queue(name="chores", at_once=1)
 """Housekeeping: one at a time."""
 
-QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES)
+BACKUPS = durable.Queue(name="backups", one_per_lane=True)
+"""Operations on backups: one at a time for each database."""
+
+QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES, BACKUPS)
 
 STAGING, PRODUCTION = DEPLOYED = "staging", "production"
 """The environments that Shipway deploys to; development is on people's own machines."""
@@ -49,6 +57,17 @@ def promotion_id(release: str, environment: str) -> str:
 def update(app: str, change: str) -> durable.Start:
     return durable.Start(
         workflow=UPDATE, id=change, request={"change": change}, queue=UPDATES.name, lane=app
+    )
+
+
+def operation(asked: Operation) -> durable.Start:
+    return durable.Start(
+        workflow=OPERATIONS[asked.kind],
+        id=asked.id,
+        request={"operation": asked.id},
+        queue=BACKUPS.name,
+        lane=lane_of(asked),
+        priority=durable.URGENT if asked.by else durable.NORMAL,
     )
 
 
@@ -82,5 +101,5 @@ def deployment(asked: Deployment) -> durable.Start:
     )
 
 
-def lane_of(asked: Deployment) -> str:
+def lane_of(asked: Deployment | Operation) -> str:
     return f"{asked.app}/{asked.environment}"

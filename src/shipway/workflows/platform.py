@@ -11,6 +11,7 @@ from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.builds.steps import Builder
+from shipway.database.backups.keeping import Backups
 from shipway.database.clusters import Clusters
 from shipway.database.migrations import Migrations
 from shipway.environments.apps import Apps
@@ -45,6 +46,7 @@ class Platform:
     deployments: Deployments
     instances: Instances
     clusters: Clusters
+    backups: Backups
     migrations: Migrations
     traffic: Traffic
     outbox: Outbox

@@ -20,6 +20,7 @@ def test_production_is_the_strictest_by_default() -> None:
         approvals=1,
         approve_own=False,
         rollout=(100,),
+        backups="continuous",
     )
 
 

@@ -30,7 +30,7 @@ _NUMBERS = re.compile(r"\d+(?:\.\d+)+")
 async def programs(home: pathlib.Path) -> list[machine.Program]:
     """Return every program that Shipway runs, with its version where it tells."""
     path = f"{home}/tools/bin{os.pathsep}{command.base_environment()['PATH']}"
-    wanted = {**boot.PROGRAMS, "git": "git", "node": "nodejs"}
+    wanted = {**boot.PROGRAMS, "git": "git", "node": "nodejs", "pgbackrest": "pgbackrest"}
     seen = [await _program(name, package, path) for name, package in wanted.items()]
     own = platform.python_version_tuple()
     return [*seen, await _postgres(), _envoy(), _python(tuple(int(part) for part in own[:2]))]

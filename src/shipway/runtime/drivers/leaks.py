@@ -1,7 +1,8 @@
-"""Processes that a dead instance has left at its port, out of its supervisor's sight.
+"""Processes that something has left behind, out of its supervisor's sight.
 
 A server may start a child in a session of its own, which keeps the port when the server dies:
-its successor cannot listen there, and dies again and again.
+its successor cannot listen there, and dies again and again. What archives for PostgreSQL in the
+background outlives it for a while too.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ def at(port: int, *, uid: int, pid: int) -> list[processes.Process]:
         if one not in family and _holds(one, sockets) and _was_given(one, port)
     )
     return [one for one in found if one]
+
+
+def of_user(uid: int) -> list[processes.Process]:
+    """Return every process of a user."""
+    return [one for one in map(processes.identify, _of_user(uid)) if one]
 
 
 def _of_user(uid: int) -> Iterator[int]:

@@ -11,7 +11,17 @@ import weakref
 from collections.abc import Sequence
 
 from shipway.kit import command, errors, settings
-from shipway.runtime.drivers import bounds, definition, fence, guarding, logs, sandbox, unpacking
+from shipway.runtime.drivers import (
+    bounds,
+    definition,
+    fence,
+    guarding,
+    leaks,
+    logs,
+    processes,
+    sandbox,
+    unpacking,
+)
 from shipway.runtime.drivers import users as accounts
 from shipway.runtime.drivers.tree import Tree
 from shipway.runtime.model import Kind, Observed, Owner, Service, Task
@@ -37,6 +47,7 @@ class LocalKeeper:
         self._registry = sandbox.Registry(
             variables=command.inherited(*sandbox.REGISTRY_VARIABLES), files=settings.registry_files
         )
+        self._backups = settings.backups.resolve()
         self._reserve = settings.disk_reserve_bytes
         self._running: dict[str, asyncio.Task[int]] = {}
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -52,6 +63,11 @@ class LocalKeeper:
             sockets = pathlib.Path(owner.sockets(str(self._home)))
             sockets.parent.mkdir(exist_ok=True, mode=0o755)
             _make(sockets, self.users.ids(owner), mode=0o755)
+        if owner.kind is Kind.CLUSTER:
+            if not self._backups.is_dir():
+                self._backups.mkdir(parents=True)
+                self._backups.chmod(0o711)
+            _make(self._backups / owner.slug, self.users.ids(owner), mode=0o700)
         return folder
 
     async def withdraw(self, owner: Owner) -> None:
@@ -64,7 +80,19 @@ class LocalKeeper:
         await self._forget_logs(owner)
         if owner.kind in _POSTGRES:
             await asyncio.to_thread(fence.remove_tree, pathlib.Path(owner.sockets(str(self._home))))
+        if owner.kind is Kind.CLUSTER:
+            await asyncio.to_thread(fence.remove_tree, self._backups / owner.slug)
+        await self._end_left_behind(owner)
         await self.users.remove(owner)
+
+    async def _end_left_behind(self, owner: Owner) -> None:
+        """End what still runs as an owner's OS user: it could not be removed."""
+        if not self.users.is_root:
+            return
+        with contextlib.suppress(errors.NotFound):
+            uid = self.users.ids(owner)[0]
+            for left in await asyncio.to_thread(leaks.of_user, uid):
+                await processes.end(left, uid=uid, stop_signal="SIGTERM", grace=2)
 
     async def write(self, owner: Owner, path: str, data: bytes, *, mode: int = 0o600) -> None:
         ids = self.users.ids(owner)

@@ -1,0 +1,1 @@
+"""Backups of the databases of apps: taken, checked, and brought up again, with pgBackRest."""
