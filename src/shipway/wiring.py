@@ -52,8 +52,6 @@ from shipway.runtime.model import Kind, Owner, Service
 from shipway.runtime.port import Keeper
 from shipway.updates.office import Office
 from shipway.workflows import names
-from shipway.workflows.back_up import back_up, check_backups
-from shipway.workflows.backing_up import BackingUp
 from shipway.workflows.backup_requests import BackupRequests
 from shipway.workflows.deliver import deliver
 from shipway.workflows.delivering import Delivering
@@ -62,6 +60,7 @@ from shipway.workflows.deploying import Deploying
 from shipway.workflows.ending import Stories, end
 from shipway.workflows.front import ApiPlatform, OpenId
 from shipway.workflows.housekeeping import Housekeeping, keep_house
+from shipway.workflows.operations import Operations
 from shipway.workflows.platform import Platform
 from shipway.workflows.promote import promote
 from shipway.workflows.promoting import Promoting, Promotion
@@ -106,14 +105,17 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
         edge = envoy(settings)
         platform = _platform(settings, database, vault, edge)
         engine = durable.Engine(settings.database_url, queues=names.QUEUES)
-        _register(engine, platform)
+        operations = Operations.of(platform)
+        _register(engine, platform, operations)
+        for name, story in operations.stories().items():
+            engine.register(name, story)
         yield Worker(
             platform=platform,
             database=database,
             edge=edge,
             engine=engine,
             requests=Requests(database, platform.sources, remote),
-            backup_requests=BackupRequests(BackupRecords(database), remote),
+            backup_requests=BackupRequests(database, remote),
             courier=Courier(database, vault, settings),
         )
     finally:
@@ -161,7 +163,7 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
             ),
             backups=BackupRecords(database),
             requests=Requests(database, sources, remote),
-            backup_requests=BackupRequests(BackupRecords(database), remote),
+            backup_requests=BackupRequests(database, remote),
             openid=openid(settings, database),
         )
     finally:
@@ -317,9 +319,7 @@ def _platform(settings: Settings, database: db.Database, vault: Vault, edge: Env
         deployments=Deployments(database),
         instances=Instances(machine, database, settings),
         clusters=clusters,
-        backups=Backups(
-            machine, clusters, BackupRecords(database), variables, vault, settings.backups, home
-        ),
+        backups=Backups(machine, clusters, database, variables, vault, settings),
         migrations=Migrations(machine, database, clusters),
         traffic=Traffic(Steering(database, edge), edge, settings.home / "ca" / "ca.pem"),
         outbox=Outbox(database),
@@ -353,7 +353,7 @@ class _EdgeKeys:
         await self._machine.remove(self._owner, path)
 
 
-def _register(engine: durable.Engine, platform: Platform) -> None:
+def _register(engine: durable.Engine, platform: Platform, operations: Operations) -> None:
     """Make each story known to the engine, with the steps that it is told with."""
     delivering, deploying = Delivering(platform), Deploying(platform)
     promoting = Promoting(platform)
@@ -371,14 +371,13 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
         return asdict(await promote(Promotion(**request), promoting))
 
     updating, housekeeping = Updating(platform), Housekeeping(platform)
-    backing_up = BackingUp(platform)
     stories = Stories(
         delivering=delivering,
         deploying=deploying,
         promoting=promoting,
         updating=updating,
         housekeeping=housekeeping,
-        backing_up=backing_up,
+        operations=operations,
     )
 
     async def end_it(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -399,15 +398,3 @@ def _register(engine: durable.Engine, platform: Platform) -> None:
     engine.register(names.ROLL_BACK, take_back)
     # It waits for weeks, through many a restart of the worker.
     engine.register(names.PROMOTE, move_up, recoveries=100_000)
-    _register_backups(engine, backing_up)
-
-
-def _register_backups(engine: durable.Engine, backing_up: BackingUp) -> None:
-    async def take(request: Mapping[str, Any]) -> dict[str, Any]:
-        return asdict(await back_up(request["operation"], backing_up))
-
-    async def check(request: Mapping[str, Any]) -> dict[str, Any]:
-        return asdict(await check_backups(request["operation"], backing_up))
-
-    engine.register(names.OPERATIONS["backup"], take)
-    engine.register(names.OPERATIONS["check"], check)

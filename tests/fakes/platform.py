@@ -151,7 +151,7 @@ def parts(
         updates=Office.of(database, Blobs(home / "artifacts"), vault, home),
         backups=Records(database),
         requests=Requests(database, sources, remote),
-        backup_requests=BackupRequests(Records(database), remote),
+        backup_requests=BackupRequests(database, remote),
         openid=openid,
     )
     return Parts(platform, remote, machine)

@@ -33,6 +33,7 @@ class Action(enum.StrEnum):
     SET_VARIABLE = "set variables here"
     DEPLOY = "deploy or roll back here"
     BACK_UP = "back up or check here"
+    RESTORE = "restore a database here"
     APPROVE = "approve a release"
     EMERGENCY = "go past the approvals in an emergency"
     CHANGE_CHANNELS = "change notifications"
@@ -50,6 +51,7 @@ NEEDED: Mapping[Action, Role] = {
     Action.SET_VARIABLE: Role.DEVELOPER,
     Action.DEPLOY: Role.DEVELOPER,
     Action.BACK_UP: Role.DEVELOPER,
+    Action.RESTORE: Role.DEVELOPER,
     Action.APPROVE: Role.APPROVER,
     Action.CHANGE_CHANNELS: Role.APPROVER,
     Action.READ_AUDIT: Role.APPROVER,
@@ -62,6 +64,7 @@ NEEDED: Mapping[Action, Role] = {
 NEEDED_IN_PRODUCTION: Mapping[Action, Role] = {
     Action.SET_VARIABLE: Role.APPROVER,
     Action.DEPLOY: Role.APPROVER,
+    Action.RESTORE: Role.APPROVER,
 }
 """Where production asks for more."""
 

@@ -14,14 +14,18 @@ from shipway.api import writing
 from shipway.api.asking import READS, Asker, On
 from shipway.api.observing import database_sentence
 from shipway.client import backups_wire, wire
-from shipway.database.backups import keeping, model, records
+from shipway.database.backups import keeping, model, moments, records
+from shipway.database.backups.recoveries import Recovery
 from shipway.kit import clock, errors
-from shipway.workflows import backed_up
+from shipway.workflows import backed_up, choosing
 from shipway.workflows.front import ApiPlatform
 
 LONGEST_WAIT = 25.0
 LOOK_AGAIN = 0.25
 SHOWN = 10
+
+NEEDED = {"backup": Action.BACK_UP, "check": Action.BACK_UP}
+"""What one must be allowed for an operation; to restore for all others."""
 
 router = fastapi.APIRouter(
     prefix="/v1/apps/{app}/environments/{environment}",
@@ -54,6 +58,7 @@ async def get(app: str, environment: str, on: On) -> backups_wire.Database:
         worries=tuple(worries),
         archiving=backups_wire.Archiving(**asdict(archiver)) if archiver else None,
         repositories=tuple(repositories),
+        recovery=_copy(await on.backups.standing.find(app, environment)),
         operations=tuple(_operation(one) for one in operations),
     )
 
@@ -63,11 +68,62 @@ async def operate(
     app: str, environment: str, body: backups_wire.AskOperation, asker: Asker, on: On
 ) -> backups_wire.Operation:
     """Have the worker do it: it alone opens the keys."""
-    arguments: dict[str, Any] = {}
-    if body.kind == "backup":
-        arguments = {"type": "full" if body.full else "incr"}
+    await _must_be_possible(app, environment, body, on)
+    asker.must(NEEDED.get(body.kind, Action.RESTORE), environment)
+    arguments = _arguments(body)
     asked = await on.backup_requests.ask(on, app, environment, body.kind, arguments, asker)
     return _operation(asked)
+
+
+def _arguments(body: backups_wire.AskOperation) -> dict[str, Any]:
+    match body.kind:
+        case "backup":
+            return {"type": "full" if body.full else "incr"}
+        case "restore":
+            return {"to": body.to, "repository": body.repository}
+        case "bring_back":
+            return {"tables": list(body.tables), "replace": body.replace}
+        case _:
+            return {}
+
+
+async def _must_be_possible(
+    app: str, environment: str, body: backups_wire.AskOperation, on: ApiPlatform
+) -> None:
+    """Raise at once what the worker would find out later, as far as it is on record."""
+    site = await backed_up.site_of(on, app, environment)
+    if body.kind == "restore":
+        await _choice(site, body.to, body.repository, on)
+        if standing := await on.backups.standing.find(app, environment):
+            raise errors.Conflict(
+                f"A copy of {site} ({standing.asked}) stands already.",
+                fix="`shipway db promote`, `bring-back` or `discard` it first.",
+            )
+    if body.kind in {"promote", "bring_back"}:
+        await on.backups.standing.get(app, environment)
+    if body.kind == "bring_back" and not body.tables:
+        raise errors.Invalid("No table is named.", fix="Name those whose rows come back.")
+
+
+@router.get("/restore", name="database.preview_restore")
+async def preview(
+    app: str, environment: str, on: On, to: str = "", repository: int = 0
+) -> backups_wire.Preview:
+    """What a restore would do, and what putting it in place would lose."""
+    site = await backed_up.site_of(on, app, environment)
+    choice, history = await _choice(site, to, repository or None, on)
+    return backups_wire.Preview(sentences=moments.preview(choice, clock.now(), history))
+
+
+async def _choice(
+    site: keeping.Site, to: str, repository: int | None, on: ApiPlatform
+) -> tuple[moments.Choice, list[moments.Lived]]:
+    """Decide as the worker will, which first has everything archived that was written."""
+    history = await choosing.history(on.backups.standing, on.releases, site)
+    well = model.archived_until(await on.backups.archiver(site.app, site.environment))
+    archived = clock.now() if well else None
+    choice = await choosing.choose(on.backups, history, site, to, repository, archived=archived)
+    return choice, history
 
 
 @router.get("/operations/{operation}", name="database.operation")
@@ -185,3 +241,7 @@ def _weak(site: keeping.Site, repositories: Sequence[backups_wire.Repository]) -
 
 def _operation(one: model.Operation) -> backups_wire.Operation:
     return backups_wire.Operation.model_validate(asdict(one))
+
+
+def _copy(one: Recovery | None) -> backups_wire.Copy | None:
+    return backups_wire.Copy.model_validate(asdict(one)) if one else None

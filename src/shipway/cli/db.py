@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from shipway.cli import backup, options, output
+from shipway.cli import backup, options, output, recovery
 from shipway.cli.session import Session, verb
 
 
@@ -38,3 +38,7 @@ async def status(session: Session, environment: str, app: str | None, *, as_json
             say(f"  last backup: {newest.label}, {output.ago(newest.ended)}")
     for worry in found.worries:
         say(worry, "yellow")
+
+
+for verb_ in recovery.VERBS:
+    db.add_command(verb_)

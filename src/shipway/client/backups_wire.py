@@ -11,14 +11,24 @@ from shipway.client.wire import Answer, Moment, Request
 _Host = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$")]
 _Bucket = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{1,62}$")]
 _Path = Annotated[str, pydantic.Field(pattern=r"^/[A-Za-z0-9._/-]{0,200}$")]
+_Table = Annotated[str, pydantic.Field(min_length=1, max_length=127)]
 _Word = Annotated[str, pydantic.Field(pattern=r"^[!-~]{1,200}$")]
 
 
 class AskOperation(Request):
     """Have the worker do something about an environment's backups."""
 
-    kind: Literal["backup", "check"]
+    kind: Literal["backup", "check", "restore", "promote", "bring_back", "discard"]
     full: bool = False
+    """Of a backup: one that needs no other."""
+    to: Annotated[str, pydantic.Field(max_length=200)] = ""
+    """Of a restore: a time, "newest", a release, or "before" and a migration."""
+    repository: Annotated[int, pydantic.Field(ge=1, le=2)] | None = None
+    """Of a restore: the one to take it from."""
+    tables: Annotated[tuple[_Table, ...], pydantic.Field(max_length=100)] = ()
+    """To bring rows back into."""
+    replace: bool = False
+    """Whether the rows that are there go."""
 
 
 class SetBucket(Request):
@@ -108,6 +118,34 @@ class Archiving(Answer):
     failed_at: Moment | None
 
 
+class Difference(Answer):
+    """Rows of a table in the live database and in the copy; None: no such table."""
+
+    table: str
+    live: int | None
+    copy_: int | None = pydantic.Field(alias="copy")
+
+
+class Copy(Answer):
+    """The copy that stands beside the live database, as of the moment that was ``asked`` for."""
+
+    asked: str
+    state: str
+    repository: int
+    backup: str
+    target: Moment | None
+    newest: Moment | None
+    head: str
+    differences: tuple[Difference, ...]
+    created: Moment
+
+
+class Preview(Answer):
+    """What a restore would do, sentence by sentence."""
+
+    sentences: tuple[str, ...]
+
+
 class Database(Answer):
     """An environment's database with its backups. ``policy`` is the value of ``backups``;
     ``worries`` are sentences."""
@@ -119,4 +157,5 @@ class Database(Answer):
     worries: tuple[str, ...]
     archiving: Archiving | None
     repositories: tuple[Repository, ...]
+    recovery: Copy | None
     operations: tuple[Operation, ...]

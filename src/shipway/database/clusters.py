@@ -60,8 +60,12 @@ class Clusters:
         """Return the addresses of the database, whether or not it runs."""
         if given := await self._given(app, environment):
             return Access(owner_url=given, app_url=given, admin_url="")
-        folder = self._nodes.sockets(_owner(app, environment))
         port = await self.port(app, environment)
+        return await self.access_at(app, environment, port, by_port=bool(port))
+
+    async def access_at(self, app: str, environment: str, port: int, *, by_port: bool) -> Access:
+        """Return the addresses of a server of this environment that has this port."""
+        folder = self._nodes.sockets(owner_of(app, environment))
 
         async def address(role: str, *, by_port: bool) -> str:
             password = await self._password(app, environment, role)
@@ -70,8 +74,8 @@ class Clusters:
             return addresses.by_socket(folder, app, role, password, port=port)
 
         return Access(
-            owner_url=await address(OWNER_ROLE, by_port=bool(port)),
-            app_url=await address(APP_ROLE, by_port=bool(port)),
+            owner_url=await address(OWNER_ROLE, by_port=by_port),
+            app_url=await address(APP_ROLE, by_port=by_port),
             admin_url=await address(ADMIN_ROLE, by_port=False),
         )
 
@@ -89,9 +93,9 @@ class Clusters:
             await self._ports.give(app, environment)
         access = await self.access(app, environment)
         if not access.provided:
-            owner = _owner(app, environment)
+            owner = owner_of(app, environment)
             port = await self.port(app, environment)
-            await self._nodes.start(_node(app, environment, port))
+            await self._nodes.start(node_of(app, environment, port))
             await self._nodes.sql(owner, await self._roles(app, environment), port=port)
             await self._nodes.sql(owner, _SQL["grant_rows"], database=app, port=port)
         return access
@@ -118,7 +122,7 @@ class Clusters:
                 f"The database of {app} in {environment} is the provider's",
                 fix="Remove it there, and `shipway env unset DB_URL` here.",
             )
-        await self._nodes.remove(_name(app, environment), _owner(app, environment))
+        await self._nodes.remove(_name(app, environment), owner_of(app, environment))
         if self._ports:
             await self._ports.give_up(app, environment)
 
@@ -143,7 +147,8 @@ class Clusters:
         ).as_string()
 
 
-def _owner(app: str, environment: str) -> Owner:
+def owner_of(app: str, environment: str) -> Owner:
+    """Return whose folder the servers of an environment stand in."""
     return Owner(Kind.CLUSTER, app, environment)
 
 
@@ -151,10 +156,11 @@ def _name(app: str, environment: str) -> str:
     return f"cluster.{app}.{environment}"
 
 
-def _node(app: str, environment: str, port: int) -> node.Node:
+def node_of(app: str, environment: str, port: int) -> node.Node:
+    """Return the server of an environment."""
     password = configuration.PASSWORD
     return node.Node(
-        owner=_owner(app, environment),
+        owner=owner_of(app, environment),
         service=_name(app, environment),
         settings={**configuration.CLUSTER, **configuration.reached_by(port)},
         port=port,

@@ -40,6 +40,9 @@ class Node:
     roles: Mapping[str, str]
     port: int = 0
     """The port that it listens on, on loopback; 0 for its socket alone."""
+    data: str = "data"
+    """The folder of its data, in that of its owner, who may have several servers: then each has a
+    port of its own, which is also part of its socket's name."""
 
 
 class Nodes:
@@ -60,10 +63,10 @@ class Nodes:
         `errors.Unavailable` without PostgreSQL, `errors.Failed` when it does not come up.
         """
         folder = await self._keeper.provide(node.owner)
-        major = await self._major(node.owner)
+        major = await self._major(node.owner, node.data)
         postgres = await find.find(self._given, major=major)
         if major is None:
-            await self._make(node.owner, postgres)
+            await self._make(node, postgres)
         await self._configure(node, folder.owner())
         if await self._listens_elsewhere(node):
             await self._keeper.drop(node.service)
@@ -77,21 +80,25 @@ class Nodes:
         """Whether it runs with another port: only a start can change that (postmaster.pid(5):
         the port is its fourth line)."""
         lines: list[str] = []
-        task = _task(node.owner, "listens", "cat", "data/postmaster.pid")
+        task = _task(node.owner, f"listens.{node.data}", "cat", f"{node.data}/postmaster.pid")
         if await self._keeper.run(task, on_line=lines.append) or len(lines) < 4:
             return False
         return lines[3].strip() != str(node.port or USUAL_PORT)
+
+    async def programs(self, owner: Owner, data: str = "data") -> find.Postgres:
+        """Return the PostgreSQL that the data belongs to; without data, the newest one."""
+        return await find.find(self._given, major=await self._major(owner, data))
 
     async def sql(
         self, owner: Owner, script: str, *, database: str = "postgres", port: int = 0
     ) -> None:
         """Run a script of psql as the superuser. It may hold passwords: it goes by standard input."""
-        postgres = await find.find(self._given, major=await self._major(owner))
+        postgres = await self.programs(owner)
         lines: list[str] = []
         task = Task(
             owner=owner,
             argv=(postgres.program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"),
-            key=f"sql.{owner.slug}",
+            key=f"sql.{owner.slug}.{port}",
             env={
                 **command.base_environment(),
                 "PGHOST": self.sockets(owner),
@@ -111,21 +118,22 @@ class Nodes:
         await self._keeper.drop(node_service)
         await self._keeper.withdraw(owner)
 
-    async def _major(self, owner: Owner) -> int | None:
+    async def _major(self, owner: Owner, data: str = "data") -> int | None:
         """The version that the data belongs to, or None when there is no data yet."""
         lines: list[str] = []
-        task = _task(owner, "version", "cat", "data/PG_VERSION")
+        task = _task(owner, f"version.{data}", "cat", f"{data}/PG_VERSION")
         status = await self._keeper.run(task, on_line=lines.append)
         return int(lines[0]) if status == 0 else None
 
-    async def _make(self, owner: Owner, postgres: find.Postgres) -> None:
+    async def _make(self, node: Node, postgres: find.Postgres) -> None:
         """Make the data beside its place and move it there, so that half of it never counts."""
-        await self._keeper.remove(owner, "data.new")
+        owner, new = node.owner, f"{node.data}.new"
+        await self._keeper.remove(owner, new)
         how = ("--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums", "--auth=reject")
-        initdb = (postgres.program("initdb"), "-D", "data.new", "-U", SUPERUSER, *how)
-        for argv in (initdb, ("mv", "-T", "data.new", "data")):
+        initdb = (postgres.program("initdb"), "-D", new, "-U", SUPERUSER, *how)
+        for argv in (initdb, ("mv", "-T", new, node.data)):
             lines: list[str] = []
-            if await self._keeper.run(_task(owner, "make", *argv), on_line=lines.append):
+            if await self._keeper.run(_task(owner, f"make.{new}", *argv), on_line=lines.append):
                 raise errors.Failed(f"Making {owner.slug} failed: {' '.join(lines[-3:])}")
 
     async def _configure(self, node: Node, user: str) -> None:
@@ -140,7 +148,7 @@ class Nodes:
             + configuration.identities("shipway", node.roles),
         }
         for name, text in files.items():
-            await self._keeper.write(node.owner, f"data/{name}", text.encode())
+            await self._keeper.write(node.owner, f"{node.data}/{name}", text.encode())
 
     async def _wait(self, node: Node, postgres: find.Postgres) -> None:
         ask = command.Command(
@@ -183,7 +191,7 @@ def _service(node: Node, postgres: find.Postgres) -> Service:
     return Service(
         owner=node.owner,
         name=node.service,
-        argv=(postgres.program("postgres"), "-D", "data"),
+        argv=(postgres.program("postgres"), "-D", node.data),
         env={**command.base_environment(), "TZ": "UTC"},
         stop_signal="SIGINT",
         grace=60,

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from shipway.access.model import Action, Caller
+from shipway.access.model import Caller
 from shipway.database.backups.model import Operation, OperationKind
 from shipway.database.backups.records import Records
-from shipway.kit import durable, errors, ids
+from shipway.kit import db, durable, errors, ids
 from shipway.workflows import backed_up, backing_up, names
 from shipway.workflows.platform import Platform
 
@@ -17,8 +17,8 @@ from shipway.workflows.platform import Platform
 class BackupRequests:
     """Records first and enqueues second; what was recorded only is enqueued by `resume`."""
 
-    def __init__(self, records: Records, remote: durable.Remote) -> None:
-        self._records = records
+    def __init__(self, database: db.Database, remote: durable.Remote) -> None:
+        self._records = Records(database)
         self._remote = remote
 
     async def ask(
@@ -32,9 +32,8 @@ class BackupRequests:
     ) -> Operation:
         """Ask for something about an environment's backups.
 
-        Raises `errors.Refused` where there are none, and `errors.Denied`.
+        Raises `errors.Refused` where there are none. Whether the caller may is for the API to ask.
         """
-        caller.must(Action.BACK_UP, environment)
         await backed_up.site_of(on, app, environment)
         return await self._start(ids.new("op"), app, environment, kind, arguments, by=caller.person)
 
@@ -58,7 +57,7 @@ class BackupRequests:
             found = await self._records.operation(abandoned.request["operation"])
             if not found.over:
                 await self._remote.start(
-                    names.ending(abandoned, queue=names.BACKUPS.name, lane=names.lane_of(found))
+                    names.ending(abandoned, queue=names.queue_of(found), lane=names.lane_of(found))
                 )
 
     async def _start(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from shipway.workflows import names
-from shipway.workflows.backing_up import BackingUp
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploy import withdrawn
 from shipway.workflows.deploying import Deploying
 from shipway.workflows.housekeeping import Housekeeping
+from shipway.workflows.operations import Operations
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.promoting import Promoting, Promotion
 from shipway.workflows.updating import Updating
@@ -28,7 +28,7 @@ class Stories:
     promoting: Promoting
     updating: Updating
     housekeeping: Housekeeping
-    backing_up: BackingUp
+    operations: Operations
 
 
 async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome:
@@ -44,6 +44,5 @@ async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome
             return await do.updating.fail(request["change"], WHY)
         case names.HOUSEKEEPING:
             return await do.housekeeping.fail(request["pass"], WHY)
-        case _ if workflow in names.OPERATIONS.values():
-            return await do.backing_up.fail(request["operation"], WHY)
-    raise AssertionError(workflow)
+    assert workflow in names.OPERATIONS.values()
+    return await do.operations.end(workflow, request["operation"], WHY)

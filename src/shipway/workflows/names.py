@@ -12,8 +12,17 @@ DELIVER, DEPLOY, ROLL_BACK, PROMOTE = "deliver", "deploy", "roll_back", "promote
 UPDATE = "update"
 END = "end"
 HOUSEKEEPING = "housekeeping"
-OPERATIONS: Mapping[OperationKind, str] = {"backup": "back_up", "check": "check_backups"}
-"""The workflow of each kind of operation on backups."""
+OPERATIONS: Mapping[OperationKind, str] = {
+    "backup": "back_up",
+    "check": "check_backups",
+    "restore": "restore",
+    "promote": "promote_copy",
+    "bring_back": "bring_back",
+    "discard": "discard_copy",
+}
+"""The workflow of each kind of operation on databases."""
+
+BACKS_UP = frozenset({"backup", "check"})
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
@@ -31,7 +40,10 @@ CHORES = durable.Queue(name="chores", at_once=1)
 BACKUPS = durable.Queue(name="backups", one_per_lane=True)
 """Operations on backups: one at a time for each database."""
 
-QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES, BACKUPS)
+RESTORES = durable.Queue(name="restores", one_per_lane=True, look_seconds=0.2)
+"""What is done about a copy of a database: one thing at a time, and no backup holds it up."""
+
+QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES, BACKUPS, RESTORES)
 
 STAGING, PRODUCTION = DEPLOYED = "staging", "production"
 """The environments that Shipway deploys to; development is on people's own machines."""
@@ -65,10 +77,14 @@ def operation(asked: Operation) -> durable.Start:
         workflow=OPERATIONS[asked.kind],
         id=asked.id,
         request={"operation": asked.id},
-        queue=BACKUPS.name,
+        queue=queue_of(asked),
         lane=lane_of(asked),
         priority=durable.URGENT if asked.by else durable.NORMAL,
     )
+
+
+def queue_of(asked: Operation) -> str:
+    return BACKUPS.name if asked.kind in BACKS_UP else RESTORES.name
 
 
 def ending(abandoned: durable.Start, *, queue: str, lane: str = "") -> durable.Start:

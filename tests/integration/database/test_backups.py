@@ -16,10 +16,9 @@ from tests.integration.database.conftest import Passwords
 
 from shipway.database.backups import keeping, model
 from shipway.database.backups.keeping import BUCKET, FOLDER, Backups, Site
-from shipway.database.backups.records import Records
 from shipway.database.clusters import Clusters
 from shipway.database.model import Access
-from shipway.kit import db, errors
+from shipway.kit import db, errors, settings
 from shipway.runtime.drivers.local import LocalKeeper
 
 pytestmark = pytest.mark.anyio
@@ -60,11 +59,9 @@ async def backups(
     """The backups of one cluster, with a full one in each repository."""
     record = db.Database(cluster.url(await cluster.make(template="template_shipway")), name="test")
     await record.open()
-    records = Records(record)
-    await records.set_place(SITE.app, SITE.environment, shop.place())
-    made = Backups(
-        keeper, databases, records, Passwords(), Open(), shared_home / "backups", shared_home
-    )
+    found = settings.load(home=shared_home)
+    made = Backups(keeper, databases, record, Passwords(), Open(), found)
+    await made.records.set_place(SITE.app, SITE.environment, shop.place())
     assert await made.prepare(SITE) == {}
     for number in (FOLDER, BUCKET):
         await made.take(SITE, number, "full")
@@ -196,9 +193,8 @@ async def test_a_wrong_key_opens_nothing(
             own = await super().internal(app, environment, name)
             return f"not {own}" if name.startswith("backup.") else own
 
-    others = Backups(
-        keeper, databases, backups.records, Others(), Open(), shared_home / "backups", shared_home
-    )
+    found = settings.load(home=shared_home)
+    others = Backups(keeper, databases, backups.database, Others(), Open(), found)
     target = await others.target(SITE)
     await others.engine.configure(target)
     try:

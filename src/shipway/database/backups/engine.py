@@ -124,6 +124,23 @@ class PgBackRest:
         lines = await self._run(target, number, *_QUIET, *shown, timeout=LONG)
         return told.complaints(lines)
 
+    async def restore(
+        self,
+        target: Target,
+        number: int,
+        label: str,
+        data: str,
+        *,
+        on_line: OnLine | None = None,
+    ) -> None:
+        """Restore the files of a backup into a folder that is not there, as those of a standby."""
+        folder = await self._keeper.provide(target.owner)
+        await self._run(
+            target, number, "--log-level-console=detail", "--log-level-stderr=off",
+            f"--set={label}", f"--pg1-path={folder / data}", "--type=standby", "restore",
+            timeout=LONG, on_line=on_line,
+        )  # fmt: skip
+
     async def _asked(self, target: Target, number: int, *words: str) -> str:
         """Return the JSON that a command prints."""
         lines = await self._run(

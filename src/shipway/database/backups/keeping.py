@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
-import pathlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,11 +20,15 @@ from shipway.database.backups.records import Records
 from shipway.database.clusters import Clusters
 from shipway.database.model import Access
 from shipway.kit import clock, db, errors
+from shipway.kit.settings import Settings
 from shipway.runtime.model import Kind, Owner
 from shipway.runtime.port import Keeper, OnLine
 
 FOLDER, BUCKET = 1, 2
 """The numbers of repositories: the folder is always there, the bucket where it was given."""
+
+ON_THEIR_WAY = (0.5, 1.5)
+"""Segments arrive side by side: one that is missing is looked for again after so many seconds."""
 
 _SQL = db.queries(__package__ or "")
 
@@ -74,19 +78,19 @@ class Backups:
         self,
         keeper: Keeper,
         clusters: Clusters,
-        records: Records,
+        database: db.Database,
         secrets: Secrets,
         vault: Opener,
-        folder: pathlib.Path,
-        home: pathlib.Path,
+        settings: Settings,
     ) -> None:
         self._keeper = keeper
         self._clusters = clusters
-        self.records = records
+        self.database = database
+        self.records = Records(database)
         self._secrets = secrets
         self._vault = vault
-        self._folder = folder
-        self.engine = PgBackRest(keeper, home)
+        self._folder = settings.backups
+        self.engine = PgBackRest(keeper, settings.home)
 
     async def repositories(self, site: Site) -> tuple[int, ...]:
         """Return the numbers of the repositories that there should be."""
@@ -129,8 +133,12 @@ class Backups:
         """Learn what a repository holds and whether its log is unbroken; keep it and say it."""
         target, app, environment = await self.target(site), site.app, site.environment
         backups = await self.engine.backups(target, number)
-        archive, lineage = await self.engine.archive(target, number)
-        found = model.reach(backups, archive, lineage)
+        found = model.reach(backups, *await self.engine.archive(target, number))
+        for seconds in ON_THEIR_WAY:
+            if found.whole:
+                break
+            await asyncio.sleep(seconds)
+            found = model.reach(backups, *await self.engine.archive(target, number))
         judged = model.continuity(named(number), found)
         await self.records.keep_backups(app, environment, number, backups)
         await self.records.keep_reach(app, environment, number, found, judged, now=clock.now())
@@ -179,6 +187,29 @@ class Backups:
                 yield connection
         except psycopg.OperationalError as error:
             raise errors.Unavailable(f"The database of {site} does not answer: {error}") from error
+
+    async def flush(self, site: Site, seconds: float) -> bool:
+        """Have all that is written now archived, within so many seconds; False when it is not.
+
+        A transaction of ours ends it, so that every moment before is followed by one: a recovery
+        stops at a moment only when it sees something later. Raises `errors.Unavailable`.
+        """
+        async with self._asking(site) as connection:
+            await connection.execute(_SQL["beat"])
+            row = await (await connection.execute(_SQL["switch"])).fetchone()
+            assert row
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while not await self._has_archived(connection, row["segment"]):  # noqa: ASYNC110 -- nobody tells
+                        await asyncio.sleep(0.1)
+                    return True
+        return False
+
+    @staticmethod
+    async def _has_archived(connection: db.Connection, segment: str) -> bool:
+        asked = await connection.execute(_SQL["last_archived"], {"segment": segment})
+        row = await asked.fetchone()
+        return bool(row and row["done"])
 
     async def access(self, site: Site) -> Access:
         """Return the addresses of the live database. Raises `errors.Refused` for a provider's."""

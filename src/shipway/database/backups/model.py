@@ -13,7 +13,7 @@ from shipway.database.backups import wal
 from shipway.database.backups.wal import Lineage, Segment
 
 BackupKind = Literal["full", "diff", "incr"]
-OperationKind = Literal["backup", "check"]
+OperationKind = Literal["backup", "check", "restore", "promote", "bring_back", "discard"]
 
 HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
@@ -269,13 +269,28 @@ def _newest(archive: Sequence[Archived], lineage: Lineage) -> str:
 def current(found: Reach, archiver: Archiver | None) -> Reach:
     """Return what can be brought back now: when archiving goes well, every repository has had what
     was archived since it was looked at."""
-    if archiver is None or archiver.last_at is None or not (found.whole and found.spans):
+    return extended(found, archived_until(archiver))
+
+
+def archived_until(archiver: Archiver | None) -> datetime.datetime | None:
+    """Return until when everything has reached every repository; None when that is not known."""
+    if archiver is None or archiver.last_at is None:
+        return None
+    fails = archiver.failed_at is not None and archiver.failed_at > archiver.last_at
+    return None if fails else archiver.last_at
+
+
+def extended(found: Reach, until: datetime.datetime | None) -> Reach:
+    """Return what can be brought back when the log goes on until a moment."""
+    if until is None or not (found.whole and found.spans):
         return found
-    if archiver.failed_at and archiver.failed_at > archiver.last_at:
-        return found
-    *before, newest = found.spans
-    until = max(newest.until, archiver.last_at)
-    return dataclasses.replace(found, spans=(*before, dataclasses.replace(newest, until=until)))
+    spans = tuple(
+        dataclasses.replace(span, until=until)
+        if found.latest and span.until == found.latest < until
+        else span
+        for span in found.spans
+    )
+    return dataclasses.replace(found, spans=spans)
 
 
 def merged(spans: Iterable[Span]) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:

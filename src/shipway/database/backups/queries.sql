@@ -125,3 +125,12 @@ select pg_logical_emit_message(true, 'shipway', 'beat')
 -- reload --
 -- Asked of the live server itself.
 select pg_reload_conf()
+
+-- switch --
+-- Asked of the live server: has all that was written archived soon, and tells in which segment it
+-- is. The log ends where the transaction before it has ended.
+select pg_walfile_name(pg_switch_wal()) as segment
+
+-- last_archived --
+-- Asked of the live server.
+select left(coalesce(last_archived_wal, ''), 24) >= %(segment)s as done from pg_stat_archiver

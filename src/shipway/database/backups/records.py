@@ -19,6 +19,7 @@ from shipway.database.backups.model import (
     Reach,
     Result,
 )
+from shipway.database.backups.recoveries import Standing
 from shipway.kit import db, errors
 
 _SQL = db.queries(__package__ or "")
@@ -48,6 +49,7 @@ class Records:
 
     def __init__(self, database: db.Database) -> None:
         self._db = database
+        self.standing = Standing(database)
 
     # Operations
 
