@@ -20,6 +20,9 @@ import psycopg
 from shipway import worker
 from shipway.kit import durable, settings
 
+STORIES = ("run_", "dep_", "promote:")
+"""The beginnings of their ids: what Shipway does by itself, such as backups, comes at any moment."""
+
 BAD_ENDS = {"fail", "cancel", "withdraw", "give_up", "has_expired", "expire"}
 
 
@@ -28,6 +31,8 @@ def main() -> None:
     url = settings.load().database_url
 
     def at(point: durable.Point) -> None:
+        if not point.workflow.startswith(STORIES):
+            return
         spoil(folder / "plan.json", url, point)
         name = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{point.workflow}.{point.step}.{point.moment}")
         if point.step in BAD_ENDS and point.moment in moments and not (folder / name).exists():

@@ -40,6 +40,10 @@ STEPS = sorted(
 )
 """Every step that a delivery, two deployments, a promotion, a rollback and a change of updates take."""
 
+TOLD_OF = ("run_", "dep_", "promote:", "uch_")
+"""The beginnings of their workflows' ids. What Shipway does by itself, such as backups, comes at any
+moment and goes by untold."""
+
 PATIENCE_SECONDS = 240.0
 
 OnPoint = Callable[[durable.Point], Awaitable[None]]
@@ -157,8 +161,9 @@ class Trial:
             while line := await reader.readline():
                 self._worker, _, _ = struct.unpack("3i", credentials)
                 try:
-                    if self.on_point:
-                        await self.on_point(durable.Point(**json.loads(line)))
+                    point = durable.Point(**json.loads(line))
+                    if self.on_point and point.workflow.startswith(TOLD_OF):
+                        await self.on_point(point)
                 except Exception as error:  # noqa: BLE001 -- told later; the worker must not wait for ever
                     self.troubles.append(repr(error))
                 writer.write(b".")
