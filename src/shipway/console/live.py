@@ -127,6 +127,7 @@ class Live:
         key = look, subject
         if key not in self._looks:
             self._looks[key] = asyncio.create_task(self._look(look, subject))
+            self._looks[key].add_done_callback(_heard)
         return await asyncio.shield(self._looks[key])
 
     async def _look(self, look: _Look, subject: str) -> str:
@@ -143,6 +144,13 @@ class Live:
         except errors.Unknown:
             return False
         return True
+
+
+def _heard(look: asyncio.Task[str]) -> None:
+    """Take note of how a look ended: once everybody who waited for it has left, its error is
+    nobody's."""
+    if not look.cancelled():
+        look.exception()
 
 
 class Quiet:

@@ -24,6 +24,8 @@ COOKIE = "shipway_trip"
 LONGEST_SECONDS = 600
 """A browser that comes back later begins anew."""
 NOBODY = "nobody"
+LONGEST_KEPT = 100_000
+"""Characters of a form that waits in memory; a variable has at most 64 KiB."""
 MOST = 200
 """So many may be under way at once; the oldest are forgotten."""
 
@@ -54,6 +56,8 @@ class Ways:
         try:
             forms.must_come_from_here(request)
             self._entrance.count(request)
+            if len(given.get("kept", "")) > LONGEST_KEPT:
+                raise errors.Invalid("This form is too long to wait for your return.")
             trip = await self._provider().begin(_back(request))
         except errors.ShipwayError as error:
             return await self._entrance.ask(request, problem=error, kept=kept, then=then)

@@ -67,7 +67,7 @@ async def problems(page: Page, past: Past, look: str, axe: str) -> list[str]:
     for path in PATHS:
         await page.goto(filled(path, past))
         name = path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or "home"
-        await page.screenshot(path=PICTURES / f"{name}-{look}.png", full_page=True)
+        await page.screenshot(path=PICTURES / f"{name}-{look}.png")
         if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{path} is wider than the screen")
         found += [f"{path}: {one}" for one in await complaints(page, axe)]
