@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,19 +37,27 @@ async def get(app: str, environment: str, on: On) -> wire.Environment:
         force = policies.in_force(served, environment)
     shown = _displayed(environment, force)
     coming = _displayed(environment, newest)
+    # Each asks the record or the machine: together they take as long as the slowest.
+    waiting, running, database, missing, variables = await asyncio.gather(
+        _waiting(app, environment, on, product),
+        instances(app, environment, on),
+        database_sentence(app, environment, product, on),
+        _missing(app, environment, on, product),
+        on.variables.show(app, environment),
+    )
     return wire.Environment(
         app=app,
         name=environment,
         addresses=addresses.of(product, environment, on.settings),
         live=shapes.deployment(live) if live else None,
-        waiting=await _waiting(app, environment, on) if _may_wait(product, environment) else (),
-        instances=await instances(app, environment, on),
+        waiting=waiting,
+        instances=running,
         policy=shown,
         next_policy={name: value for name, value in coming.items() if value != shown[name]},
         weaker=force.weaker,
-        database=await database_sentence(app, environment, product, on),
-        missing=await on.variables.missing(app, environment, product) if product else (),
-        variables=tuple(shapes.variable(v) for v in await on.variables.show(app, environment)),
+        database=database,
+        missing=missing,
+        variables=tuple(shapes.variable(one) for one in variables),
     )
 
 
@@ -68,9 +77,19 @@ def _displayed(environment: str, force: policy.PolicyInForce) -> dict[str, Any]:
     return {line.name: line.value for line in policy.display(environment, force)}
 
 
-async def _waiting(app: str, environment: str, on: ApiPlatform) -> tuple[wire.Waiting, ...]:
+async def _missing(
+    app: str, environment: str, on: ApiPlatform, product: Product | None
+) -> tuple[str, ...]:
+    return await on.variables.missing(app, environment, product) if product else ()
+
+
+async def _waiting(
+    app: str, environment: str, on: ApiPlatform, product: Product | None
+) -> tuple[wire.Waiting, ...]:
     """Return the releases that wait for approval here: ready, newer than the live one."""
     found: list[wire.Waiting] = []
+    if not _may_wait(product, environment):
+        return ()
     for release in await waiting_releases(app, environment, on):
         gates = [
             gate

@@ -9,7 +9,7 @@ from shipway.appfile.model import Product
 from shipway.client import status_wire, wire
 from shipway.kit import errors
 from shipway.runtime.model import Observed
-from shipway.workflows.front import ApiPlatform
+from shipway.workflows.front import ApiPlatform, Instance
 
 PARTS = ("store", "api", "worker", "intake", "edge")
 """Shipway's own services."""
@@ -19,19 +19,14 @@ async def instances(app: str, environment: str, on: ApiPlatform) -> tuple[wire.I
     """Return the running copies of an app's server."""
     try:
         found = await on.instances.running(app, environment)
-        return tuple(
-            [
-                wire.Instance(
-                    id=one.id,
-                    release=await _version(one.release, on),
-                    address=str(one.address),
-                    alive=await on.instances.alive(one),
-                )
-                for one in found
-            ]
-        )
+        return tuple(await asyncio.gather(*(_instance(one, on) for one in found)))
     except errors.Unavailable:
         return ()
+
+
+async def _instance(one: Instance, on: ApiPlatform) -> wire.Instance:
+    version, alive = await asyncio.gather(_version(one.release, on), on.instances.alive(one))
+    return wire.Instance(id=one.id, release=version, address=str(one.address), alive=alive)
 
 
 async def _version(release: str, on: ApiPlatform) -> str:
