@@ -29,8 +29,12 @@ from shipway.builds.steps import Builder
 from shipway.database.backups.keeping import Backups
 from shipway.database.backups.records import Records as BackupRecords
 from shipway.database.clusters import Clusters
+from shipway.database.copies import Dumped
 from shipway.database.migrations import Migrations
 from shipway.database.ports import Ports
+from shipway.database.records import Records as SchemaRecords
+from shipway.database.rehearsed import Rehearsed
+from shipway.database.rehearsing import Rehearsals
 from shipway.database.store import create_store
 from shipway.edge.ca import Authority
 from shipway.edge.drivers.envoy import Envoy
@@ -41,7 +45,7 @@ from shipway.environments.vault import Vault
 from shipway.health.channels import Channels
 from shipway.health.courier import Courier
 from shipway.health.outbox import Outbox
-from shipway.kit import blobs, db, durable, errors, http, migrate
+from shipway.kit import blobs, db, durable, errors, migrate
 from shipway.kit.settings import Settings
 from shipway.releases.records import Deployments, Releases
 from shipway.runtime import listening
@@ -51,7 +55,7 @@ from shipway.runtime.instances import Instances
 from shipway.runtime.model import Kind, Owner, Service
 from shipway.runtime.port import Keeper
 from shipway.updates.office import Office
-from shipway.workflows import names
+from shipway.workflows import names, schema
 from shipway.workflows.backup_requests import BackupRequests
 from shipway.workflows.deliver import deliver
 from shipway.workflows.delivering import Delivering
@@ -69,7 +73,6 @@ from shipway.workflows.roll_back import roll_back
 from shipway.workflows.traffic import Traffic
 from shipway.workflows.updating import Updating, carry_out
 
-READY_SECONDS = 60.0
 ANSWER_SECONDS = 15.0
 """The API gives up on a statement that takes longer: whoever waits for a page is told so."""
 EDGE_GRACE = 60.0
@@ -165,6 +168,9 @@ async def api(settings: Settings) -> AsyncIterator[ApiPlatform]:
             requests=Requests(database, sources, remote),
             backup_requests=BackupRequests(database, remote),
             openid=openid(settings, database),
+            schema=SchemaRecords(database),
+            rehearsed=Rehearsed(database),
+            schema_requests=schema.SchemaRequests(database, remote),
         )
     finally:
         await remote.close()
@@ -198,7 +204,7 @@ async def up(settings: Settings) -> str | None:
     await _make_vault(machine, settings.home)
     for service in services(settings):
         await machine.keep(service)
-    await _wait_for_api(machine, settings)
+    await boot.wait_for_api(machine, settings)
     # Last, because it is shown once: nothing may fail between here and the person.
     return await _first_owner(settings)
 
@@ -276,23 +282,6 @@ async def _first_owner(settings: Settings) -> str | None:
         await database.close()
 
 
-async def _wait_for_api(machine: Keeper, settings: Settings) -> None:
-    """Wait until the API answers. Raises `errors.Failed` with the end of its log when it does
-    not in time."""
-    deadline = asyncio.get_running_loop().time() + READY_SECONDS
-    while True:
-        try:
-            await http.get(f"http://127.0.0.1:{settings.api_port}/health", timeout=2)
-            return
-        except errors.Unavailable as error:
-            if asyncio.get_running_loop().time() > deadline:
-                lines = await machine.log_lines(Kind.API, last=3)
-                raise errors.Failed(
-                    f"The API does not come up. Its log ends: {' | '.join(lines)}"
-                ) from error
-        await asyncio.sleep(0.1)
-
-
 def _platform(settings: Settings, database: db.Database, vault: Vault, edge: Envoy) -> Platform:
     machine, home = keeper(settings), settings.home
     runs, variables = Runs(database), Variables(database, vault)
@@ -321,6 +310,9 @@ def _platform(settings: Settings, database: db.Database, vault: Vault, edge: Env
         clusters=clusters,
         backups=Backups(machine, clusters, database, variables, vault, settings),
         migrations=Migrations(machine, database, clusters),
+        rehearsals=Rehearsals(machine, clusters, Dumped(machine, home, clusters)),
+        rehearsed=Rehearsed(database),
+        schema=SchemaRecords(database),
         traffic=Traffic(Steering(database, edge), edge, settings.home / "ca" / "ca.pem"),
         outbox=Outbox(database),
         updates=Office.of(database, store, vault, home, external=settings.update_signer),
@@ -378,6 +370,7 @@ def _register(engine: durable.Engine, platform: Platform, operations: Operations
         updating=updating,
         housekeeping=housekeeping,
         operations=operations,
+        schema=schema.register(engine, platform),
     )
 
     async def end_it(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from shipway.builds.sources import Sources
 from shipway.client.client import Client
 from shipway.console import app as console
 from shipway.database.backups.records import Records
+from shipway.database.records import Records as SchemaRecords
+from shipway.database.rehearsed import Rehearsed
 from shipway.environments.apps import Apps
 from shipway.environments.variables import Variables
 from shipway.environments.vault import Vault
@@ -39,6 +41,7 @@ from shipway.updates.office import Office
 from shipway.workflows.backup_requests import BackupRequests
 from shipway.workflows.front import ApiPlatform, OpenId
 from shipway.workflows.requests import Requests
+from shipway.workflows.schema import SchemaRequests
 
 
 class Remote(durable.Remote):
@@ -153,6 +156,9 @@ def parts(
         requests=Requests(database, sources, remote),
         backup_requests=BackupRequests(database, remote),
         openid=openid,
+        schema=SchemaRecords(database),
+        rehearsed=Rehearsed(database),
+        schema_requests=SchemaRequests(database, remote),
     )
     return Parts(platform, remote, machine)
 

@@ -134,6 +134,17 @@ class DatabaseTool:
     `python` finds the packages of the server."""
     head: words.Command
     """The command that prints the last migration applied."""
+    generate: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
+    """The command that writes a migration from what the code says of the tables, for `shipway db
+    generate`; `{name}` is what it is called. It finds a database that has all migrations in
+    `DB_URL`."""
+    rollback: Annotated[tuple[words.Word, ...], pydantic.Field(max_length=64)] = ()
+    """The command that takes migrations back, for `shipway db rollback`; `{to}` is the last one that
+    stays."""
+    history: Annotated[tuple[words.Glob, ...], pydantic.Field(max_length=20)] = ()
+    """The files of migrations, relative to the folder, none of which may be edited once it ran.
+    Without any, it is those whose own name or folder begins with a number, and those in a folder
+    called `versions`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +255,10 @@ class PolicyOverrides:
     """The shares of the traffic, in per cent, by which a release enters: rising, ending at 100."""
     backups: Literal["none", "daily", "continuous"] | None = None
     """How the database is backed up: `continuous` hourly, and at most a minute behind."""
+    rehearse: words.Flag | None = None
+    """Whether a migration runs on a copy of the database before it runs there."""
+    migration_lock_ms: Annotated[words.Whole, pydantic.Field(ge=1, le=3_600_000)] | None = None
+    """For how many milliseconds a migration may keep anybody waiting."""
     reason: words.Text = ""
     """Why; required where production becomes weaker than the default, and shown there."""
 

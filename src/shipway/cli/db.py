@@ -1,10 +1,10 @@
-"""The database of an environment."""
+"""The database of an environment, and its schema."""
 
 from __future__ import annotations
 
 import click
 
-from shipway.cli import backup, options, output, recovery
+from shipway.cli import backup, options, output, recovery, schema
 from shipway.cli.session import Session, verb
 
 
@@ -40,5 +40,5 @@ async def status(session: Session, environment: str, app: str | None, *, as_json
         say(worry, "yellow")
 
 
-for verb_ in recovery.VERBS:
+for verb_ in (*recovery.VERBS, *schema.VERBS):
     db.add_command(verb_)

@@ -17,6 +17,7 @@ from shipway.client import problems, sessions_wire, status_wire, wire
 from shipway.client.asking import Answer
 from shipway.client.backups import BackupCalls
 from shipway.client.housekeeping import HousekeepingCalls
+from shipway.client.schema import SchemaCalls
 from shipway.client.updates import UpdateCalls
 from shipway.kit import errors, http
 
@@ -29,7 +30,7 @@ PATIENCE = 60
 """What is followed is asked for again as often as this in a row without hearing anything."""
 
 
-class Client(UpdateCalls, HousekeepingCalls, BackupCalls):
+class Client(UpdateCalls, HousekeepingCalls, BackupCalls, SchemaCalls):
     """A connection to one Shipway; use it as an asynchronous context.
 
     ``address`` (``host:port``) is connected to instead of the URL's; ``socket`` is a Unix socket.

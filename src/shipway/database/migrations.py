@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from shipway.database import clusters, model, watching
+from shipway.database import clusters, history, model, tool, watching
 from shipway.database.model import Logged, Migration, Patience, Report
 from shipway.database.records import Begun, Records
-from shipway.kit import command, db, errors
-from shipway.runtime.model import Kind, Owner, Task
+from shipway.database.tool import OnLine
+from shipway.kit import db, errors
 from shipway.runtime.port import Keeper
-
-OnLine = Callable[[str], object]
-
-KEPT_LINES = 40
-"""Of the output that a failed command leaves."""
 
 _STILL_SERVING = "The release before goes on serving. Mend the migration and push again."
 
@@ -42,10 +37,10 @@ class Migrations:
         *,
         patience: Patience | None = None,
     ) -> None:
-        self._keeper = keeper
         self._records = Records(database)
         self._clusters = of
         self._patience = patience or Patience()
+        self._tool = tool.Tool(keeper, self._patience)
 
     async def migrate(self, migration: Migration, *, on_line: OnLine | None = None) -> Report:
         """Run a migration and return what it did.
@@ -58,17 +53,28 @@ class Migrations:
         patience = self._patience.other_migrator
         async with watching.alone(migration, access.admin_url, patience) as watch:
             await watch.end_sessions()
-            before = await self._head(migration)
+            await self._must_be_unedited(migration)
+            before = await self._tool.head(migration)
             done = await self._records.succeeded(migration.deployment)
             if done and done.after == before:
                 return done
-            begun = await self._records.begin(migration, before, await watch.position())
+            begun = await self._records.begin(
+                migration, before, await watch.position(), await watch.invalid_indexes()
+            )
+            await watch.remove_unfinished(begun.unfinished)  # by one that was cut off
+            await watch.mark_restore_point(migration.restore_point)
             try:
                 return await self._run(migration, begun, watch, on_line)
             except asyncio.CancelledError:
                 # A session that waits for a lock does not notice that its program is gone.
                 await watch.end_sessions()
                 raise
+
+    async def _must_be_unedited(self, migration: Migration) -> None:
+        """Raise `errors.Refused` when a file has run here that was another one then."""
+        applied = await self._records.applied(migration.app, migration.environment)
+        if why := history.refusal(migration.files, applied, migration.environment):
+            raise errors.Refused(why)
 
     async def _run(
         self, migration: Migration, begun: Begun, watch: watching.Watch, on_line: OnLine | None
@@ -77,9 +83,9 @@ class Migrations:
         started = time.monotonic()
         failure, attempts = "", 0
         try:
-            attempts = await self._attempts(migration, watch, on_line)
+            attempts = await self._attempts(migration, begun, watch, on_line)
         except _AttemptFailed as error:
-            failure = await self._explain(migration, error, watch)
+            failure = await self._explain(migration, begun, error, watch)
         log = await watch.logged(begun.log_position)
         report = Report(
             before=begun.before,
@@ -90,13 +96,15 @@ class Migrations:
         )
         if failure:
             failure = f"{failure} {_where(report)}"
+        ran = history.ran(migration.files, report.after, failed=bool(failure))
+        await self._records.apply(migration, ran)
         await self._records.end(migration, report, failure=failure)
         if failure:
             raise errors.Failed(failure, fix=_STILL_SERVING)
         return report
 
     async def _attempts(
-        self, migration: Migration, watch: watching.Watch, on_line: OnLine | None
+        self, migration: Migration, begun: Begun, watch: watching.Watch, on_line: OnLine | None
     ) -> int:
         """Run the command again as long as it fails for a lock; return the number of attempts."""
         for pause in (*self._patience.pauses(), None):
@@ -105,6 +113,7 @@ class Migrations:
                 await self._attempt(migration, watch, on_line)
             except _AttemptFailed as error:
                 await watch.end_sessions()
+                await watch.remove_unfinished(begun.unfinished)
                 if pause is None or not model.waited_for_lock(error.log, error.output):
                     raise
                 if on_line:
@@ -118,53 +127,26 @@ class Migrations:
         self, migration: Migration, watch: watching.Watch, on_line: OnLine | None
     ) -> None:
         since = await watch.position()
-        lines: list[str] = []
-
-        def heard(line: str) -> None:
-            lines.append(line)
-            del lines[:-KEPT_LINES]
-            if on_line:
-                on_line(line)
-
         try:
-            status = await self._keeper.run(
-                self._task(migration, "migrate", migration.argv, self._patience.command),
-                on_line=heard,
-            )
-        except errors.Failed as error:
-            raise _AttemptFailed(str(error), log=await watch.logged(since), output=lines) from error
-        if status:
-            what = f"`{' '.join(migration.argv)}` exited with status {status}"
-            raise _AttemptFailed(what, log=await watch.logged(since), output=lines)
-
-    async def _head(self, migration: Migration) -> str:
-        lines: list[str] = []
-        task = self._task(migration, "head", migration.head_argv, 120)
-        if status := await self._keeper.run(task, on_line=lines.append):
-            raise errors.Failed(
-                f"The schema head of {migration.app} in {migration.environment} cannot be read:"
-                f" `{' '.join(migration.head_argv)}` exited with status {status}."
-                f" {' '.join(lines[-3:])}".rstrip(" .")
-                + ".",
-                fix="Mend `database.head` in shipway.toml and push again.",
-            )
-        return model.head(lines)
+            await self._tool.run(migration, migration.argv, on_line)
+        except tool.ToolFailed as error:
+            log = await watch.logged(since)
+            raise _AttemptFailed(error.what, log=log, output=error.output) from error
 
     async def _head_after(self, migration: Migration, failure: str) -> str:
         """Read the head once more; after a failure one that cannot be read hides nothing."""
         try:
-            return await self._head(migration)
+            return await self._tool.head(migration)
         except errors.Failed:
             if failure:
                 return "an unknown place"
             raise
 
     async def _explain(
-        self, migration: Migration, error: _AttemptFailed, watch: watching.Watch
+        self, migration: Migration, begun: Begun, error: _AttemptFailed, watch: watching.Watch
     ) -> str:
         """Tell what failed, at which statement, why, and who was in the way."""
-        logged = model.last_error(error.log)
-        at = f" at `{model.shortened(logged.statement)}`" if logged and logged.statement else ""
+        logged, at = model.last_error(error.log), model.failed_at(error.log)
         if model.waited_for_lock(error.log, error.output):
             who = "; ".join(await watch.holders(error.log)) or "its holder is not known"
             return f"{migration} gave up{at}: it waited for a lock again and again; {who}."
@@ -174,26 +156,9 @@ class Migrations:
                 f"{why.rstrip('.')}. Its library does not understand the address of a socket: set "
                 "by_port = true in [database] of shipway.toml"
             )
-        left = ", ".join(await watch.invalid_indexes())
+        left = ", ".join(await watch.remove_unfinished(begun.unfinished))
         rest = f" Unfinished indexes are left: {left}." if left else ""
         return f"{migration} failed{at}: {why.rstrip('.')}.{rest}"
-
-    def _task(self, migration: Migration, what: str, argv: tuple[str, ...], timeout: float) -> Task:
-        """The address goes to this task alone, and never into an argument vector."""
-        return Task(
-            owner=Owner(Kind.SERVER, migration.app, migration.environment),
-            argv=argv,
-            key=f"{what}.{migration.app}.{migration.environment}",
-            env={
-                **command.base_environment(),
-                **migration.env,
-                "DB_URL": migration.owner_url,
-                "PGAPPNAME": migration.tag,
-                "PGOPTIONS": self._patience.server_options(),
-            },
-            cwd=migration.cwd,
-            timeout=timeout,
-        )
 
 
 def _where(report: Report) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from shipway.database import sql
 
 LOCK_TROUBLE = frozenset({"55P03", "40P01"})
 """The SQLSTATE of a statement that waited longer than ``lock_timeout``, and of a deadlock."""
@@ -54,10 +57,12 @@ class Status:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement as the server logged it, and how long it took."""
+    """A statement as the server logged it, how long it took, and how long what it locked stayed
+    so: until its transaction ended."""
 
     sql: str
     seconds: float
+    locked_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,8 @@ class Migration:
     """A command that brings the schema of one environment to what a release needs.
 
     ``cwd`` is relative to the folder of the environment's SERVER owner. ``head_argv`` prints the
-    last migration applied.
+    last migration applied. ``version`` is the release's, and ``files`` are its migrations, by their
+    SHA-256.
     """
 
     app: str
@@ -77,6 +83,13 @@ class Migration:
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     owner_url: str = field(repr=False)
+    version: str = ""
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def restore_point(self) -> str:
+        """The name of the moment before it."""
+        return f"before {self.deployment}"
 
     @property
     def tag(self) -> str:
@@ -139,7 +152,11 @@ class Patience:
 
 @dataclass(frozen=True, kw_only=True)
 class Logged:
-    """A record of the server's log. ``sql`` and ``seconds`` only where a statement ended."""
+    """A record of the server's log. ``sql`` and ``seconds`` only where a statement ended.
+
+    ``at`` is when it was written, in seconds since 1970; ``position`` where in the statement the
+    trouble lies, beginning with 1, and 0 where nobody knows.
+    """
 
     user: str
     application: str
@@ -150,6 +167,9 @@ class Logged:
     statement: str
     sql: str = ""
     seconds: float = 0.0
+    at: float = 0.0
+    pid: int = 0
+    position: int = 0
 
 
 _DURATION = re.compile(
@@ -177,22 +197,71 @@ def logged(record: Mapping[str, Any]) -> Logged:
         statement=str(record.get("statement", "")),
         sql=ended["sql"].strip() if ended else "",
         seconds=float(ended["ms"]) / 1000 if ended else 0.0,
+        at=_moment(str(record.get("timestamp", ""))),
+        pid=int(record.get("pid", 0)),
+        position=int(record.get("cursor_position", 0)),
     )
+
+
+def _moment(written: str) -> float:
+    """Read when something was logged: "2026-11-22 14:03:00.123 UTC", the only zone we configure."""
+    try:
+        return datetime.datetime.fromisoformat(f"{written[:23]}+00:00").timestamp()
+    except ValueError:
+        return 0.0
 
 
 def statements(log: Sequence[Logged]) -> tuple[Statement, ...]:
     """Return what changed something, leaving out transaction control and looks at the catalogue."""
-    changes = (entry for entry in log if entry.sql and not _NO_CHANGE.match(entry.sql))
+    changes = (entry for entry in log if entry.sql and changes_something(entry.sql))
     return tuple(
-        Statement(entry.sql[:LONGEST_STATEMENT], entry.seconds)
+        Statement(
+            entry.sql[:LONGEST_STATEMENT],
+            entry.seconds,
+            end_of_transaction(log, entry) - entry.at + entry.seconds,
+        )
         for entry in itertools.islice(changes, MOST_STATEMENTS)
     )
+
+
+def changes_something(statement: str) -> bool:
+    """Whether a statement is neither transaction control nor a look at the catalogue."""
+    return not _NO_CHANGE.match(statement)
+
+
+def end_of_transaction(log: Sequence[Logged], entry: Logged) -> float:
+    """Return when the transaction of a statement ended: with it, unless its session had begun one."""
+    own = [one for one in log if one.pid == entry.pid and one.sql]
+    here = own.index(entry)
+    inside = False
+    for one in own[:here]:
+        if sql.begins_transaction(one.sql) or sql.ends_transaction(one.sql):
+            inside = sql.begins_transaction(one.sql)
+    ends = (one.at for one in own[here:] if sql.ends_transaction(one.sql))
+    return next(ends, own[-1].at) if inside else entry.at
 
 
 def last_error(log: Sequence[Logged]) -> Logged | None:
     """Return the error that ended a command, if the server has seen one."""
     found = [entry for entry in log if entry.severity in {"ERROR", "FATAL", "PANIC"}]
     return found[-1] if found else None
+
+
+def failed_at(log: Sequence[Logged]) -> str:
+    """Say at which statement a command failed; "" when the server has seen none fail.
+
+    Tools send whole files as one text. PostgreSQL says where in it something is misspelt, and not
+    which statement of it failed otherwise.
+    """
+    error = last_error(log)
+    if error is None or not error.statement:
+        return ""
+    parts = sql.split(error.statement)
+    if len(parts) > 1 and (found := sql.at(error.statement, error.position - 1)):
+        number, part = found
+        return f" at statement {number} of {len(parts)}, `{shortened(part.sql)}`"
+    among = f" one of {len(parts)} statements, beginning with" if len(parts) > 1 else ""
+    return f" at{among} `{shortened(error.statement)}`"
 
 
 def waited_for_lock(log: Sequence[Logged], output: Sequence[str]) -> bool:
@@ -225,7 +294,7 @@ def head(lines: Sequence[str]) -> str:
     return said[-1] if said else ""
 
 
-def shortened(sql: str, length: int = 160) -> str:
+def shortened(statement: str, length: int = 160) -> str:
     """Return a statement on one line, cut where it gets long."""
-    line = " ".join(sql.split())
+    line = " ".join(statement.split())
     return line if len(line) <= length else f"{line[: length - 1]}…"

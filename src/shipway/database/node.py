@@ -43,6 +43,11 @@ class Node:
     data: str = "data"
     """The folder of its data, in that of its owner, who may have several servers: then each has a
     port of its own, which is also part of its socket's name."""
+    stop_signal: str = "SIGINT"
+    """Ends sessions and stops cleanly. SIGTERM would wait for every session to leave, and SIGQUIT
+    leaves a data folder that has to be repaired."""
+    libraries: tuple[str, ...] = ()
+    """Loaded from its next start on, where PostgreSQL has them."""
 
 
 class Nodes:
@@ -56,18 +61,19 @@ class Nodes:
     def sockets(self, owner: Owner) -> str:
         return owner.sockets(str(self._home))
 
-    async def start(self, node: Node) -> None:
+    async def start(self, node: Node, *, major: int | None = None) -> None:
         """Make the server if missing, configure it, start it and wait until it answers.
 
-        May be repeated: a running server takes up its configuration and serves on. Raises
-        `errors.Unavailable` without PostgreSQL, `errors.Failed` when it does not come up.
+        A new one is of version ``major``, else of the newest. May be repeated: a running server
+        takes up its configuration and serves on. Raises `errors.Unavailable` without PostgreSQL,
+        `errors.Failed` when it does not come up.
         """
         folder = await self._keeper.provide(node.owner)
-        major = await self._major(node.owner, node.data)
-        postgres = await find.find(self._given, major=major)
-        if major is None:
+        made = await self._major(node.owner, node.data)
+        postgres = await find.find(self._given, major=made or major)
+        if made is None:
             await self._make(node, postgres)
-        await self._configure(node, folder.owner())
+        await self._configure(node, folder.owner(), postgres)
         if await self._listens_elsewhere(node):
             await self._keeper.drop(node.service)
         before = await self._observed(node)
@@ -89,6 +95,11 @@ class Nodes:
         """Return the PostgreSQL that the data belongs to; without data, the newest one."""
         return await find.find(self._given, major=await self._major(owner, data))
 
+    def by_superuser(self, owner: Owner, *, port: int = 0) -> dict[str, str]:
+        """Return the variables with which a task of the owner is let in as the superuser."""
+        where = {"PGHOST": self.sockets(owner), "PGPORT": str(port or USUAL_PORT)}
+        return {**where, "PGUSER": SUPERUSER}
+
     async def sql(
         self, owner: Owner, script: str, *, database: str = "postgres", port: int = 0
     ) -> None:
@@ -101,9 +112,7 @@ class Nodes:
             key=f"sql.{owner.slug}.{port}",
             env={
                 **command.base_environment(),
-                "PGHOST": self.sockets(owner),
-                "PGPORT": str(port or USUAL_PORT),
-                "PGUSER": SUPERUSER,
+                **self.by_superuser(owner, port=port),
                 "PGDATABASE": database,
                 "PGOPTIONS": "-c log_min_error_statement=panic -c client_min_messages=warning",
             },
@@ -136,11 +145,11 @@ class Nodes:
             if await self._keeper.run(_task(owner, f"make.{new}", *argv), on_line=lines.append):
                 raise errors.Failed(f"Making {owner.slug} failed: {' '.join(lines[-3:])}")
 
-    async def _configure(self, node: Node, user: str) -> None:
+    async def _configure(self, node: Node, user: str, postgres: find.Postgres) -> None:
+        loaded = [name for name in node.libraries if postgres.has_library(name)]
+        values = {**node.settings, "shared_preload_libraries": ", ".join(loaded)}
         files = {
-            "postgresql.conf": configuration.settings(
-                node.settings, sockets=self.sockets(node.owner)
-            ),
+            "postgresql.conf": configuration.settings(values, sockets=self.sockets(node.owner)),
             "pg_hba.conf": configuration.admission(
                 [("all", SUPERUSER, "peer map=keeper"), *node.rules]
             ),
@@ -187,13 +196,12 @@ class Nodes:
 
 
 def _service(node: Node, postgres: find.Postgres) -> Service:
-    """SIGINT ends sessions and stops cleanly; SIGTERM would wait for every session to leave."""
     return Service(
         owner=node.owner,
         name=node.service,
         argv=(postgres.program("postgres"), "-D", node.data),
         env={**command.base_environment(), "TZ": "UTC"},
-        stop_signal="SIGINT",
+        stop_signal=node.stop_signal,
         grace=60,
     )
 

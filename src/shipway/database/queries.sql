@@ -27,6 +27,8 @@ alter role schema_owner set client_connection_check_interval = '2s';
 alter role schema_owner set log_min_duration_statement = 0;
 alter role schema_owner set deadlock_timeout = '100ms'; -- after which a wait and its cause are logged
 alter role schema_owner set log_parameter_max_length = 0;
+select 'create extension if not exists pg_stat_statements' -- here, and in nobody's schema
+where current_setting('shared_preload_libraries') ~ 'pg_stat_statements' \gexec
 select format('create database %I owner schema_owner', {database_text})
 where not exists (select from pg_database where datname = {database_text}) \gexec
 revoke all on database {database} from public;
@@ -82,22 +84,33 @@ select pg_read_binary_file(
 from pg_stat_file(%(file)s)
 
 -- invalid_indexes --
--- What a `create index concurrently` that failed has left.
-select indexrelid::regclass::text as name from pg_index where not indisvalid
+-- What a `create index concurrently` that failed has left. One of a partitioned table waits for its
+-- parts, and is none of those.
+select i.indexrelid::regclass::text as name
+from pg_index i join pg_class c on c.oid = i.indexrelid
+where not i.indisvalid and c.relkind = 'i'
+
+-- mark_restore_point --
+-- A name for the moment before a migration, to restore to.
+select pg_create_restore_point(%(name)s)
 
 -- begin_migration --
 -- A run that was cut off keeps its first ``before``, start and place in the log.
-insert into database.migrations (deployment, app, environment, release, before, log_position)
-values (%(deployment)s, %(app)s, %(environment)s, %(release)s, %(before)s, %(log_position)s)
+insert into database.migrations (deployment, app, environment, release, before, log_position,
+    unfinished)
+values (%(deployment)s, %(app)s, %(environment)s, %(release)s, %(before)s, %(log_position)s,
+    %(unfinished)s)
 on conflict (deployment) do update set
     before = case when migrations.state = 'running' then migrations.before else excluded.before end,
     started = case when migrations.state = 'running' then migrations.started else excluded.started end,
     log_position = case when migrations.state = 'running' then migrations.log_position
                    else excluded.log_position end,
+    unfinished = case when migrations.state = 'running' then migrations.unfinished
+                 else excluded.unfinished end,
     attempts = case when migrations.state = 'running' then migrations.attempts else 0 end,
     state = 'running',
     ended = null
-returning before, started, log_position
+returning before, started, log_position, unfinished
 
 -- count_attempt --
 -- Tells how many attempts there have been, those of a cut-off run included.
@@ -138,3 +151,46 @@ insert into database.ports (app, environment, port) values (%(app)s, %(environme
 -- forget_database_port --
 -- Gives it back.
 delete from database.ports where app = %(app)s and environment = %(environment)s
+
+-- migrations --
+-- What has changed the schema of an environment, the newest first.
+select deployment, release, state, before, after, statements, attempts, seconds, sentence,
+       started, ended
+from database.migrations
+where app = %(app)s and environment = %(environment)s and started < %(below)s
+order by started desc
+limit %(limit)s
+
+-- keep_rehearsal --
+-- A rehearsal as it stands now.
+insert into database.rehearsals (id, app, environment, release, state, report, at)
+values (%(id)s, %(app)s, %(environment)s, %(release)s, %(state)s, %(report)s, %(at)s)
+on conflict (id) do update set state = excluded.state, report = excluded.report
+
+-- rehearsal --
+-- One rehearsal.
+select report from database.rehearsals where id = %(id)s
+
+-- rehearsals --
+-- Rehearsals of going up, the newest first.
+select report from database.rehearsals
+where app = %(app)s and environment = %(environment)s
+  and (%(release)s = '' or release = %(release)s) and report ->> 'direction' = 'up'
+order by at desc
+limit %(limit)s
+
+-- applied --
+-- The files of migrations that have run in an environment.
+select path, digest, release from database.applied
+where app = %(app)s and environment = %(environment)s
+
+-- apply --
+-- Keeps what a file was when it ran.
+insert into database.applied (app, environment, path, digest, release)
+values (%(app)s, %(environment)s, %(path)s, %(digest)s, %(release)s)
+on conflict (app, environment, path) do nothing
+
+-- unapply --
+-- Files that have not run, or were taken back.
+delete from database.applied
+where app = %(app)s and environment = %(environment)s and path = any(%(paths)s::text[])

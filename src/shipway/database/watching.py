@@ -23,6 +23,8 @@ MOST_LOG_BYTES = 32 * 1024**2
 """Of a longer log only the beginning is read."""
 
 MARKER_SECONDS = 5
+LONGEST_NAME = 63
+"""Of a restore point (PostgreSQL documentation, "Backup Control Functions")."""
 
 Position = dict[str, Any]
 """A place in the server's log: ``file`` and ``offset``."""
@@ -72,6 +74,21 @@ class Watch:
     async def invalid_indexes(self) -> tuple[str, ...]:
         """Return the indexes that were begun concurrently and never finished."""
         return tuple(row["name"] for row in await self._rows("invalid_indexes"))
+
+    async def remove_unfinished(self, but: Sequence[str]) -> tuple[str, ...]:
+        """Remove the unfinished indexes but these, which keep space and slow down every write.
+
+        Returns those that could not be removed: somebody is at their table.
+        """
+        for name in set(await self.invalid_indexes()) - set(but):
+            with contextlib.suppress(psycopg.errors.LockNotAvailable):
+                await self._connection.execute(f"drop index concurrently if exists {name}".encode())
+        return tuple(sorted(set(await self.invalid_indexes()) - set(but)))
+
+    async def mark_restore_point(self, name: str) -> None:
+        """Give this moment a name, to which a backup can be restored; a provider has his own way."""
+        if self._sees_log:
+            await self._rows("mark_restore_point", name=name[:LONGEST_NAME])
 
     async def _read_to_now(self, since: Position) -> str:
         """Read until a marker that we log ourselves: what was logged before it is then there."""

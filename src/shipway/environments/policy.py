@@ -21,7 +21,9 @@ class Policy:
     """The values that parts of Shipway enforce.
 
     ``rollout`` holds the shares, in per cent, by which a release enters. With ``approve_own``
-    off, authors approve their own change only where nobody else could.
+    off, authors approve their own change only where nobody else could. With ``rehearse`` a
+    migration runs on a copy first, and may keep nobody waiting there for longer than
+    ``migration_lock_ms``.
     """
 
     instances: int
@@ -32,6 +34,8 @@ class Policy:
     approve_own: bool
     rollout: tuple[int, ...]
     backups: str = "none"
+    rehearse: bool
+    migration_lock_ms: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,14 @@ TABLE = (
         staging=(100,),
         production=(100,),
         is_weaker=lambda value, default: value[0] > default[0],
+    ),
+    Row(name="rehearse", development=False, staging=False, production=True),
+    Row(
+        name="migration_lock_ms",
+        development=500,
+        staging=500,
+        production=500,
+        is_weaker=lambda value, default: value > default,
     ),
     Row(
         name="database",

@@ -31,7 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 
-VERSION = "2"
+VERSION = "3"
 """Bump when the steps of a workflow change their order; old runs then wait for the old worker."""
 
 URGENT, NORMAL = 1, 100

@@ -8,7 +8,7 @@ import os
 import pathlib
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shipway.appfile.model import Client, DatabaseTool, Product, Server
 from shipway.kit import command, errors
@@ -58,23 +58,55 @@ class Stack:
         """
         with self._clone.alone():
             where = model.addresses(self._options, ports.lan_address() if self._options.lan else "")
-            if await self._children.end_left():
-                self._say("Ended what a killed `shipway dev` had left.")
+            await self._end_left()
             await self._check_ports(where)
-            given = self._clone.given(self.product)
-            made = self._clone.made_up(model.secrets_to_make(self.product, given))
-            async with self._database(given) as database:
-                variables = model.variables(
-                    self.product,
-                    where,
-                    given=given,
-                    made=made,
-                    db_url=database.server_url if database else "",
-                )
-                for note in variables.notes:
-                    self._say(note)
-                await self._install()
+            async with self._prepared(where) as (variables, database):
                 await self._run_parts(where, variables, database)
+
+    async def change_schema(self, *commands: tuple[str, ...]) -> None:
+        """Run commands of the migration tool, with nothing but the clone's database.
+
+        Raises `errors.Conflict` while `shipway dev` has the clone, and `errors.Failed` when a
+        command does not succeed.
+        """
+        tool = self.product.database
+        if tool is None:
+            raise errors.Refused("shipway.toml has no [database]: there is no schema.")
+        with self._clone.alone():
+            await self._end_left()
+            async with self._prepared(model.addresses(self._options, "")) as (variables, database):
+                url = self._owner_url(variables, database)
+                for argv in commands:
+                    wanted = replace(self._migration(tool, variables, url), argv=argv)
+                    await command.run(wanted, on_line=self._told.by("migrate"))
+
+    async def _end_left(self) -> None:
+        if await self._children.end_left():
+            self._say("Ended what a killed `shipway dev` had left.")
+
+    @contextlib.asynccontextmanager
+    async def _prepared(
+        self, where: model.Addresses
+    ) -> AsyncIterator[tuple[model.Variables, postgres.Database | None]]:
+        """Have the database run, the variables filled and the dependencies there."""
+        given = self._clone.given(self.product)
+        made = self._clone.made_up(model.secrets_to_make(self.product, given))
+        async with self._database(given) as database:
+            variables = model.variables(
+                self.product,
+                where,
+                given=given,
+                made=made,
+                db_url=database.server_url if database else "",
+            )
+            for note in variables.notes:
+                self._say(note)
+            await self._install()
+            yield variables, database
+
+    def _owner_url(self, variables: model.Variables, database: postgres.Database | None) -> str:
+        urls = map(variables.server.get, self.product.called("DB_URL"))
+        return database.owner_url if database else next(filter(None, urls), "")
 
     async def _check_ports(self, where: model.Addresses) -> None:
         if self.product.server:
@@ -121,8 +153,7 @@ class Stack:
     async def _run_parts(
         self, where: model.Addresses, variables: model.Variables, database: postgres.Database | None
     ) -> None:
-        urls = map(variables.server.get, self.product.called("DB_URL"))
-        owner_url = database.owner_url if database else next(filter(None, urls), "")
+        owner_url = self._owner_url(variables, database)
         ready: list[asyncio.Event] = []
         async with _together() as group:
             if self.product.database:

@@ -26,6 +26,7 @@ async def deliver(run: str, do: Delivering) -> Outcome:
         if not work.delivers:
             return await do.succeed(run, "The fast tests passed, and everything is built.")
         release = await do.release(work, results)
+        await do.rehearse(run, release)
         if staging := await do.ask_for_staging(run, release):
             await do.confirm(run, Outcome(**await durable.child(staging)))
         ready = await do.declare_ready(run, release)

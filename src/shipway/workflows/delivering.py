@@ -11,7 +11,7 @@ from shipway.builds import planning
 from shipway.builds.model import MAIN, BuildStep, Run, RunKind, State, StepResult
 from shipway.kit import durable, errors, log
 from shipway.releases import model as releases
-from shipway.workflows import approving, hiding, merging, names, provided, telling
+from shipway.workflows import approving, hiding, merging, names, provided, rehearsing, telling
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.platform import Platform
 
@@ -126,6 +126,31 @@ class Delivering:
         if not staging.good:
             raise errors.Refused(staging.sentence)
         return staging.sentence
+
+    @durable.step
+    async def rehearse(self, run: str, release: str) -> str:
+        """Have the migration rehearsed for production before it runs anywhere: once it ran in
+        staging it could not be written otherwise. Returns a sentence; raises `errors.Refused`
+        when it must not run."""
+        on = self._on
+        await self._going_on(run)
+        made = await on.releases.get(release)
+        if names.PRODUCTION not in appfile.parse(made.product).environments:
+            return "There is no production."
+        entry, step = rehearsing.planned(made, names.PRODUCTION), "rehearse production"
+        if not await rehearsing.is_asked_for(on, entry):
+            done = await rehearsing.gate(on, entry, lambda _: None)
+            return done.sentence if done else "No rehearsal is asked for."
+        await on.runs.announce(run, [step])
+        await on.runs.start_step(run, step)
+        mask = await hiding.mask_of(on, made.app)
+        async with on.logs.writing(run, step, mask) as tell:
+            done = await rehearsing.gate(on, entry, tell)
+        assert done
+        state = State.SUCCEEDED if done.lets_in else State.FAILED
+        await on.runs.end_step(run, step, state, done.sentence)
+        rehearsing.must_let_in(done)
+        return done.sentence
 
     @durable.step
     async def declare_ready(self, run: str, release: str) -> str:

@@ -8,10 +8,11 @@ from shipway.workflows.outcome import Outcome
 
 
 async def deploy(deployment: str, do: Deploying) -> Outcome:
-    """Migrate, start beside the old, wait until ready, turn the traffic, look again."""
+    """Rehearse, migrate, start beside the old, wait until ready, turn the traffic, look again."""
     try:
         way = await do.admit(deployment)
         await do.unpack(way)
+        await do.rehearse(way)
         await do.migrate(way)
         await do.start(way)
         await do.wait_until_ready(way)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from shipway.builds.model import State
-from shipway.database.model import Migration
 from shipway.kit import clock, durable, errors, log
 from shipway.releases import model
 from shipway.releases.model import Deployment
-from shipway.runtime.unpacked import Prepared
 from shipway.workflows import (
     entering,
     hiding,
+    migrating,
     names,
     proving,
+    rehearsing,
     starting,
     telling,
     updating,
@@ -106,7 +106,17 @@ class Deploying:
         """Put the release's files in place, read-only."""
         entry = await self._going_on(way.deployment)
         if entry.product.server:
-            await self._prepare(entry)
+            await migrating.unpacked(self._on, entry)
+
+    @durable.step
+    async def rehearse(self, way: Way) -> str:
+        """Have the migration rehearsed on a copy of this database, or know that it was. Returns a
+        sentence; raises `errors.Refused` when it must not run."""
+        on, entry = self._on, await self._going_on(way.deployment)
+        async with self._telling(entry) as tell:
+            done = await rehearsing.gate(on, entry, tell)
+        rehearsing.must_let_in(done)
+        return done.sentence if done else "The policy asks for no rehearsal."
 
     @durable.step
     async def migrate(self, way: Way) -> str:
@@ -116,18 +126,7 @@ class Deploying:
         if tool is None:
             return "There is no database."
         access = await on.clusters.ensure(entry.app, entry.environment, by_port=tool.by_port)
-        prepared = await self._prepare(entry)
-        migration = Migration(
-            app=entry.app,
-            environment=entry.environment,
-            deployment=way.deployment,
-            release=entry.release.id,
-            argv=tool.migrate,
-            head_argv=tool.head,
-            cwd=prepared.cwd,
-            env={**await starting.variables(on, entry, access.owner_url), **prepared.env},
-            owner_url=access.owner_url,
-        )
+        migration = await migrating.on_live(on, entry, tool, access)
         async with hiding.secrets_hidden(on, entry.app), self._telling(entry) as tell:
             report = await on.migrations.migrate(migration, on_line=tell)
         await on.releases.set_schema_head(entry.release.id, report.after)
@@ -253,24 +252,6 @@ class Deploying:
             raise durable.Interrupted(entry.deployment.withdrawn)
         return entry
 
-    async def _prepare(self, entry: Entry) -> Prepared:
-        on, server = self._on, entry.product.server
-        if server is None:
-            raise errors.Invalid("A database needs a server: its packages run the migrations.")
-        migrations = await on.blobs.path(entry.migrations) if entry.migrations else None
-        tool = entry.product.database
-        return await on.instances.prepare(
-            entry.app,
-            entry.environment,
-            entry.release.id,
-            kind=server.kind,
-            folder=server.folder,
-            server=await on.blobs.path(entry.server),
-            database_files=migrations,
-            node=await on.blobs.path(entry.node) if entry.node else None,
-            database_folder=tool.folder if tool and tool.packages else ".",
-        )
-
     async def _must_contain(self, entry: Entry, live: Deployment) -> None:
         on = self._on
         served = await on.releases.get(live.release)
@@ -356,6 +337,8 @@ async def _retire(on: Platform, cooled: Deployment) -> None:
     live = await on.deployments.live(cooled.app, cooled.environment)
     if live is None or live.served_by != cooled.served_by:
         await take_down(on, cooled.app, cooled.environment, cooled.served_by)
+        if (await entry_of(on, cooled.id)).product.database:
+            await on.rehearsals.forget_statements(cooled.app, cooled.environment)
     await on.deployments.end(cooled.id, "retired", cooled.sentence)
 
 

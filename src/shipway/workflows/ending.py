@@ -14,6 +14,7 @@ from shipway.workflows.housekeeping import Housekeeping
 from shipway.workflows.operations import Operations
 from shipway.workflows.outcome import Outcome
 from shipway.workflows.promoting import Promoting, Promotion
+from shipway.workflows.schema import Schema
 from shipway.workflows.updating import Updating
 
 WHY = "It was interrupted again and again, perhaps because it ends the worker, and was given up."
@@ -29,9 +30,12 @@ class Stories:
     updating: Updating
     housekeeping: Housekeeping
     operations: Operations
+    schema: Schema
 
 
-async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome:
+async def end(  # noqa: PLR0911 -- one for each story
+    workflow: str, request: Mapping[str, Any], do: Stories
+) -> Outcome:
     """End a story whose workflow was given up."""
     match workflow:
         case names.DELIVER:
@@ -42,6 +46,8 @@ async def end(workflow: str, request: Mapping[str, Any], do: Stories) -> Outcome
             return await do.promoting.fail(Promotion(**request), WHY)
         case names.UPDATE:
             return await do.updating.fail(request["change"], WHY)
+        case names.REHEARSE | names.LOWER:
+            return await do.schema.fail(request["rehearsal"], WHY)
         case names.HOUSEKEEPING:
             return await do.housekeeping.fail(request["pass"], WHY)
     assert workflow in names.OPERATIONS.values()

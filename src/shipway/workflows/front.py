@@ -20,6 +20,8 @@ from shipway.builds.passes import Passes
 from shipway.builds.records import Runs
 from shipway.builds.sources import Sources
 from shipway.database.backups.records import Records
+from shipway.database.records import Records as SchemaRecords
+from shipway.database.rehearsed import Rehearsed
 from shipway.environments.apps import Apps
 from shipway.environments.variables import Variables
 from shipway.environments.vault import Vault
@@ -33,6 +35,7 @@ from shipway.runtime.model import Address, Observed, Place
 from shipway.updates.office import Office
 from shipway.updates.records import Change
 from shipway.workflows.backup_requests import BackupRequests
+from shipway.workflows.schema import SchemaRequests
 
 
 class Requests(Protocol):
@@ -151,3 +154,6 @@ class ApiPlatform:
     backup_requests: BackupRequests
     openid: OpenId | None = None
     """By whom people may sign in, besides links and passwords."""
+    schema: SchemaRecords
+    rehearsed: Rehearsed
+    schema_requests: SchemaRequests

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shipway.database.backups.model import Operation, OperationKind
+from shipway.database.rehearsal import Rehearsal
 from shipway.kit import durable
 from shipway.releases.model import Deployment
 
@@ -23,6 +24,7 @@ OPERATIONS: Mapping[OperationKind, str] = {
 """The workflow of each kind of operation on databases."""
 
 BACKS_UP = frozenset({"backup", "check"})
+REHEARSE, LOWER = "rehearse", "roll_back_schema"
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
@@ -43,7 +45,10 @@ BACKUPS = durable.Queue(name="backups", one_per_lane=True)
 RESTORES = durable.Queue(name="restores", one_per_lane=True, look_seconds=0.2)
 """What is done about a copy of a database: one thing at a time, and no backup holds it up."""
 
-QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES, BACKUPS, RESTORES)
+REHEARSALS = durable.Queue(name="rehearsals", at_once=1)
+"""Rehearsals that people ask for: they hold no environment, and copies need room."""
+
+QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES, BACKUPS, RESTORES, REHEARSALS)
 
 STAGING, PRODUCTION = DEPLOYED = "staging", "production"
 """The environments that Shipway deploys to; development is on people's own machines."""
@@ -102,6 +107,18 @@ def ending(abandoned: durable.Start, *, queue: str, lane: str = "") -> durable.S
 def housekeeping(name: str, *, by: str = "", dry_run: bool = False) -> durable.Start:
     request = {"pass": name, "by": by, "dry_run": dry_run}
     return durable.Start(workflow=HOUSEKEEPING, id=name, request=request, queue=CHORES.name)
+
+
+def rehearsal(asked: Rehearsal) -> durable.Start:
+    """Taking a schema back is a change of its environment, and waits for the others."""
+    down = asked.direction == "down"
+    return durable.Start(
+        workflow=LOWER if down else REHEARSE,
+        id=asked.id,
+        request={"rehearsal": asked.id},
+        queue=ENVIRONMENTS.name if down else REHEARSALS.name,
+        lane=f"{asked.app}/{asked.environment}" if down else "",
+    )
 
 
 def deployment(asked: Deployment) -> durable.Start:

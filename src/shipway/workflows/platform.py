@@ -14,6 +14,9 @@ from shipway.builds.steps import Builder
 from shipway.database.backups.keeping import Backups
 from shipway.database.clusters import Clusters
 from shipway.database.migrations import Migrations
+from shipway.database.records import Records as SchemaRecords
+from shipway.database.rehearsed import Rehearsed
+from shipway.database.rehearsing import Rehearsals
 from shipway.environments.apps import Apps
 from shipway.environments.variables import Variables
 from shipway.health.outbox import Outbox
@@ -48,6 +51,9 @@ class Platform:
     clusters: Clusters
     backups: Backups
     migrations: Migrations
+    rehearsals: Rehearsals
+    rehearsed: Rehearsed
+    schema: SchemaRecords
     traffic: Traffic
     outbox: Outbox
     updates: Office

@@ -118,7 +118,7 @@ class Requests:
                 change = await self._updates.change(abandoned.id)
                 is_over = change.state != "waiting"
                 queue, lane = names.UPDATES, change.app
-            case names.PROMOTE:
+            case names.PROMOTE | names.REHEARSE | names.LOWER:
                 is_over, queue, lane = False, names.PROMOTIONS, ""
             case names.HOUSEKEEPING:
                 is_over = (await self._passes.get(abandoned.id)).ended is not None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import pathlib
 import shutil
 import tempfile
@@ -86,15 +87,20 @@ class Release:
     psql: str
 
     async def migration(self, deployment: str, **files: str) -> Migration:
-        """Put the files where a release has them and return the migration."""
+        """Put the files where a release has them and return the migration.
+
+        One called ``…_alone`` has no transaction around it, one called ``….down`` takes back.
+        """
         owner = Owner(Kind.SERVER, APP, ENVIRONMENT)
         await self.keeper.provide(owner)
         cwd = f"releases/{deployment}"
         await self.keeper.remove(owner, cwd)
         await self.keeper.write(owner, f"{cwd}/migrate.sh", MIGRATE.encode())
         await self.keeper.write(owner, f"{cwd}/head.sh", HEAD.encode())
+        await self.keeper.write(owner, f"{cwd}/down.sh", DOWN.encode())
         for name, sql in files.items():
-            await self.keeper.write(owner, f"{cwd}/{name}.sql", sql.encode())
+            file = name if name.endswith(".down") else f"{name}.sql"
+            await self.keeper.write(owner, f"{cwd}/{file}", sql.encode())
         return Migration(
             app=APP,
             environment=ENVIRONMENT,
@@ -105,6 +111,10 @@ class Release:
             cwd=cwd,
             env={"PSQL": self.psql},
             owner_url=self.access.owner_url,
+            files={
+                f"{name}.sql": hashlib.sha256(sql.encode()).hexdigest()
+                for name, sql in files.items()
+            },
         )
 
 
@@ -116,7 +126,18 @@ PGOPTIONS="$PGOPTIONS -c client_min_messages=warning" \
 for file in *.sql; do
     name=${file%.sql}
     [ "$(sql -Atc "select count(*) from applied where name = '$name'")" = 0 ] || continue
-    sql --single-transaction -f "$file" -c "insert into applied values ('$name')"
+    case $name in *_alone) how= ;; *) how=--single-transaction ;; esac
+    sql $how -f "$file" -c "insert into applied values ('$name')"
+done
+"""
+
+DOWN = """
+set -eu
+for file in $(ls -r ./*.down); do
+    name=${file#./} name=${name%.down}
+    [ "$name" \\> "$1" ] || continue
+    "$PSQL" -Xqv ON_ERROR_STOP=1 "$DB_URL" --single-transaction -f "$file" \
+      -c "delete from applied where name = '$name'"
 done
 """
 

@@ -247,7 +247,9 @@ async def test_a_second_migrator_waits_its_turn_and_then_says_so(
     await asyncio.wait([slow])
 
 
-async def test_an_index_that_was_left_unfinished_is_named(release: Release) -> None:
+async def test_an_index_that_cannot_be_finished_is_removed(
+    release: Release, access: Access
+) -> None:
     await release.migrations.migrate(
         await release.migration(
             "d1", **{"0001_notes": NOTES + "insert into notes values (2, 'milk');"}
@@ -256,8 +258,65 @@ async def test_an_index_that_was_left_unfinished_is_named(release: Release) -> N
     migration = await release.migration("d2")
     index = "create unique index concurrently notes_text on notes (text)"
     tool = ("/bin/sh", "-c", f'exec "$PSQL" -Xq "$DB_URL" -v ON_ERROR_STOP=1 -c "{index}"')
-    with pytest.raises(errors.Failed, match="Unfinished indexes are left: notes_text"):
+    with pytest.raises(errors.Failed, match="could not create unique index") as failure:
         await release.migrations.migrate(dataclasses.replace(migration, argv=tool))
+    assert "Unfinished" not in str(failure.value)
+    assert await rows(access.owner_url, "select to_regclass('notes_text')") == [(None,)]
+
+
+async def test_an_unfinished_index_of_somebody_else_stays(release: Release, access: Access) -> None:
+    twice = NOTES + "insert into notes values (2, 'milk');"
+    await release.migrations.migrate(await release.migration("d1", **{"0001_notes": twice}))
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await rows(access.owner_url, "create unique index concurrently notes_text on notes (text)")
+    await release.migrations.migrate(
+        await release.migration("d2", **{"0001_notes": twice, "0002_done": DONE})
+    )
+    assert await rows(access.owner_url, "select to_regclass('notes_text')") != [(None,)]
+
+
+async def test_a_migration_that_was_edited_after_it_ran_is_refused(
+    release: Release, access: Access
+) -> None:
+    await release.migrations.migrate(await release.migration("d1", **{"0001_notes": NOTES}))
+    edited = await release.migration("d2", **{"0001_notes": NOTES + "-- more", "0002_done": DONE})
+    with pytest.raises(errors.Refused, match=r"edited after it ran in staging: 0001_notes\.sql"):
+        await release.migrations.migrate(edited)
+    columns = "select count(*) from pg_attribute where attrelid = 'notes'::regclass and attnum > 0"
+    assert await rows(access.owner_url, columns) == [(2,)]
+
+
+async def test_one_that_failed_may_be_edited(release: Release) -> None:
+    broken = {"0001_notes": NOTES, "0002_done": "select 1 / 0;"}
+    with pytest.raises(errors.Failed):
+        await release.migrations.migrate(await release.migration("d1", **broken))
+    mended = {**broken, "0002_done": DONE}
+    report = await release.migrations.migrate(await release.migration("d2", **mended))
+    assert report.after == "0002_done"
+    edited = await release.migration("d3", **{**mended, "0001_notes": NOTES + "--"})
+    with pytest.raises(errors.Refused, match=r"0001_notes\.sql"):  # it did run
+        await release.migrations.migrate(edited)
+
+
+async def test_a_syntax_error_leaves_nothing_half_done_and_is_named(
+    release: Release, access: Access
+) -> None:
+    """The tool sends the file as one text, as many libraries do."""
+    parts = [f"create table t{n} ()" for n in range(1, 7)]
+    text = "; ".join([*parts, "create table table t7 ()", "create table t8 ()"])
+    migration = await release.migration("d1")
+    tool = ("/bin/sh", "-c", f'exec "$PSQL" -Xq "$DB_URL" -v ON_ERROR_STOP=1 -c "{text}"')
+    with pytest.raises(errors.Failed) as failure:
+        await release.migrations.migrate(dataclasses.replace(migration, argv=tool))
+    assert "failed at statement 7 of 8, `create table table t7 ()`" in str(failure.value)
+    assert await rows(access.owner_url, "select to_regclass('t1')") == [(None,)]
+
+
+async def test_the_moment_before_a_migration_has_a_name(release: Release, access: Access) -> None:
+    migration = await release.migration("d1", **{"0001_notes": NOTES})
+    await release.migrations.migrate(migration)
+    log = "select pg_read_file(pg_current_logfile('jsonlog')) ~ 'restore point \\\\\"before d1'"
+    assert await rows(access.admin_url, log) == [(True,)]
 
 
 async def test_no_password_is_in_any_record(release: Release, database: db.Database) -> None:

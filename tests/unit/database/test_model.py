@@ -62,8 +62,8 @@ def test_a_statement_is_read_from_either_protocol() -> None:
         entry(message="checkpoint complete"),
     ]
     assert model.statements(log) == (
-        Statement("alter table notes\n  add column done boolean", 0.0125),
-        Statement("insert into notes values ($1)", 0.00025),
+        Statement("alter table notes\n  add column done boolean", 0.0125, 0.0125),
+        Statement("insert into notes values ($1)", 0.00025, 0.00025),
     )
 
 

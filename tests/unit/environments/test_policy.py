@@ -21,6 +21,8 @@ def test_production_is_the_strictest_by_default() -> None:
         approve_own=False,
         rollout=(100,),
         backups="continuous",
+        rehearse=True,
+        migration_lock_ms=500,
     )
 
 

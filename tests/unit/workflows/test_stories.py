@@ -60,6 +60,7 @@ async def test_a_deployment_takes_its_steps_in_order() -> None:
     assert do.taken == [
         "admit",
         "unpack",
+        "rehearse",
         "migrate",
         "start",
         "wait_until_ready",
@@ -74,7 +75,17 @@ async def test_a_deployment_takes_its_steps_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["unpack", "migrate", "start", "wait_until_ready", "join_traffic", "verify", "prove"]
+    "step",
+    [
+        "unpack",
+        "rehearse",
+        "migrate",
+        "start",
+        "wait_until_ready",
+        "join_traffic",
+        "verify",
+        "prove",
+    ],
 )
 async def test_whatever_fails_the_deployment_is_withdrawn_with_the_reason(step: str) -> None:
     withdrawn = Outcome(good=False, sentence="production keeps v1.")
@@ -191,6 +202,7 @@ async def test_a_push_to_main_goes_through_staging_to_ready(
         "check_out",
         "perform a",
         "release",
+        "rehearse",
         "ask_for_staging",
         "confirm",
         "declare_ready",

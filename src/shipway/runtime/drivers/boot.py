@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shipway.kit import command, errors, settings
+from shipway.kit import command, errors, http, settings
 from shipway.runtime.drivers import definition, fence, sandbox, users
 from shipway.runtime.drivers.local import LocalKeeper
 from shipway.runtime.drivers.socket import SocketKeeper
 from shipway.runtime.model import Kind, Owner, Service, Task
+from shipway.runtime.port import Keeper
 
 NAME = "steward"
 _OWNER = Owner(Kind.STEWARD)
 _READY_SECONDS = 30.0
+_API_SECONDS = 60.0
 _GRACE = 20.0
 
 PROGRAMS = {
@@ -223,3 +225,20 @@ async def _forget(keeper: LocalKeeper, home: pathlib.Path) -> None:
     await keeper.users.remove_group()
     keeper.groups.remove()
     await asyncio.to_thread(fence.remove_tree, home)
+
+
+async def wait_for_api(machine: Keeper, found: settings.Settings) -> None:
+    """Wait until the API answers. Raises `errors.Failed` with the end of its log when it does
+    not in time."""
+    deadline = asyncio.get_running_loop().time() + _API_SECONDS
+    while True:
+        try:
+            await http.get(f"http://127.0.0.1:{found.api_port}/health", timeout=2)
+            return
+        except errors.Unavailable as error:
+            if asyncio.get_running_loop().time() > deadline:
+                lines = await machine.log_lines(Kind.API, last=3)
+                raise errors.Failed(
+                    f"The API does not come up. Its log ends: {' | '.join(lines)}"
+                ) from error
+        await asyncio.sleep(0.1)
