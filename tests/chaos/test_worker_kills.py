@@ -34,6 +34,8 @@ async def test_every_step_survives_the_death_of_the_worker(trial: Trial) -> None
     ):
         await trial.history()
         await keys_come_and_go(trial)
+        async with stage.api() as api:
+            assert (await api.keep_house(dry_run=False)).ended
         await users.see_any(times=20)
 
     twice, answers = await trial.double_effects(), users.figures()

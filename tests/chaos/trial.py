@@ -27,6 +27,7 @@ from shipway.kit import durable, errors, http, settings
 from shipway.runtime.model import Kind, Owner, Task
 from shipway.workflows.delivering import Delivering
 from shipway.workflows.deploying import Deploying
+from shipway.workflows.housekeeping import Housekeeping
 from shipway.workflows.promoting import Promoting
 from shipway.workflows.updating import Updating
 
@@ -34,11 +35,18 @@ T = TypeVar("T")
 
 TOLD = pathlib.Path(__file__).with_name("told_worker.py")
 UNHAPPY = {"fail", "cancel", "withdraw", "give_up", "has_expired", "expire", "start_over"}
-STORIES = {"deliver": Delivering, "enter": Deploying, "promote": Promoting, "update": Updating}
+STORIES = {
+    "deliver": Delivering,
+    "enter": Deploying,
+    "promote": Promoting,
+    "update": Updating,
+    "tidy": Housekeeping,
+}
 STEPS = sorted(
     f"{kind}.{step}" for kind, told in STORIES.items() for step in durable.steps_of(told) - UNHAPPY
 )
-"""Every step that a delivery, two deployments, a promotion, a rollback and a change of updates take."""
+"""Every step that a delivery, two deployments, a promotion, a rollback, a change of updates and
+housekeeping take."""
 
 TOLD_OF = ("run_", "dep_", "promote:", "uch_")
 """The beginnings of their workflows' ids. What Shipway does by itself, such as backups, comes at any
@@ -51,7 +59,7 @@ OnPoint = Callable[[durable.Point], Awaitable[None]]
 
 def step_of(point: durable.Point) -> str:
     """Return the name of the step, as in `STEPS`, that a point belongs to."""
-    kinds = {"run_": "deliver", "promote:": "promote", "uch_": "update"}
+    kinds = {"run_": "deliver", "promote:": "promote", "uch_": "update", "h": "tidy"}
     kind = next((k for start, k in kinds.items() if point.workflow.startswith(start)), "enter")
     return f"{kind}.{point.step.split()[0]}"
 
