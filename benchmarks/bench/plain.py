@@ -50,17 +50,15 @@ async def instances(stage: Stage) -> AsyncIterator[Instances]:
     """Take the place of production's live instances. They stay down afterwards."""
     async with stage.api() as api:
         seen = await api.environment(stage.app, "production")
-        versions = {one.id: one.version for one in (await api.releases(stage.app)).items}
     assert seen.live
     ports = {one.address.rpartition(":")[2]: one.release for one in seen.instances}
     keeper = wiring.keeper(stand.settings_of(stage))
     prefix = f"server.{stage.app}.production."
     services = {one.name.rpartition(".")[2]: one for one in await keeper.services(prefix)}
     recipes = {
-        versions[release].removeprefix("v"): _recipe(services[port].pid)
-        for port, release in ports.items()
+        version.removeprefix("v"): _recipe(services[port].pid) for port, version in ports.items()
     }
-    live = [port for port, release in ports.items() if release == seen.live.release]
+    live = [port for port, version in ports.items() if version == seen.live.version]
     for port in live:
         await _put_down(stage, services[port].name)
     made = Instances(recipes, [int(port) for port in live])
