@@ -118,11 +118,10 @@ async def preview(
 async def _choice(
     site: keeping.Site, to: str, repository: int | None, on: ApiPlatform
 ) -> tuple[moments.Choice, list[moments.Lived]]:
-    """Decide as the worker will, which first has everything archived that was written."""
+    """Decide as the worker does when everything that was written can be archived first."""
     history = await choosing.history(on.backups.standing, on.releases, site)
-    well = model.archived_until(await on.backups.archiver(site.app, site.environment))
-    archived = clock.now() if well else None
-    choice = await choosing.choose(on.backups, history, site, to, repository, archived=archived)
+    now = clock.now()
+    choice = await choosing.choose(on.backups, history, site, to, repository, archived=now)
     return choice, history
 
 
