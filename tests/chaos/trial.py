@@ -48,7 +48,7 @@ STEPS = sorted(
 """Every step that a delivery, two deployments, a promotion, a rollback, a change of updates and
 housekeeping take."""
 
-TOLD_OF = ("run_", "dep_", "promote:", "uch_")
+TOLD_OF = ("run_", "dep_", "promote:", "uch_", "hk_")
 """The beginnings of their workflows' ids. What Shipway does by itself, such as backups, comes at any
 moment and goes by untold."""
 
@@ -59,7 +59,7 @@ OnPoint = Callable[[durable.Point], Awaitable[None]]
 
 def step_of(point: durable.Point) -> str:
     """Return the name of the step, as in `STEPS`, that a point belongs to."""
-    kinds = {"run_": "deliver", "promote:": "promote", "uch_": "update", "h": "tidy"}
+    kinds = {"run_": "deliver", "promote:": "promote", "uch_": "update", "hk_": "tidy"}
     kind = next((k for start, k in kinds.items() if point.workflow.startswith(start)), "enter")
     return f"{kind}.{point.step.split()[0]}"
 
