@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import psutil
 import pytest
 from demo.load import PER_SECOND, Load
+from demo.stage import Failed
 from tests.chaos import tally, victims
 from tests.chaos.trial import Trial
-from tests.chaos.victims import DATABASE, EDGE, ENDED_AS_ORPHANS, PARTS, ROOT, Part
+from tests.chaos.victims import APP, DATABASE, EDGE, ENDED_AS_ORPHANS, PARTS, ROOT, Part, Role
 
 from shipway.kit import durable
 
@@ -33,8 +34,17 @@ longer than it takes the edge to ask an endpoint twice. A question that it asked
 was away may end, badly, after others were answered well again."""
 
 
+BACK_SECONDS = 60.0
+"""Longer than any part may take to come back."""
+
+STEADY_SECONDS = 1.5
+"""A log that cannot have its folder yet is tried again after a second."""
+
+
 class Kills:
-    """Kills one part inside each step, the one that was spared the longest."""
+    """Kills one part inside each step, the one that was spared the longest, when the one before
+    is back: an instance that loses all who keep it at once has nobody to read what it says, and
+    the root needs the steward."""
 
     def __init__(self, trial: Trial, users: Load, shift: int) -> None:
         self._next = deque(PARTS)
@@ -54,7 +64,7 @@ class Kills:
         self._steps.add(step)
         for part in tuple(self._next):
             lost, began = victims.find(part, self._trial.stage), time.monotonic()
-            orphans = victims.children(lost) if lost and part in ENDED_AS_ORPHANS else []
+            orphans = victims.children(lost) if lost and part.role == Role.SUPERVISOR else []
             if lost and victims.kill(lost):
                 self._next.remove(part)
                 self._next.append(part)
@@ -64,7 +74,26 @@ class Kills:
                     self._watching.append(
                         asyncio.create_task(self._see_it_back(part, began, orphans))
                     )
+                await self._until_back(part, lost, orphans)
                 return
+
+    async def _until_back(
+        self, part: Part, lost: psutil.Process, orphans: Sequence[psutil.Process]
+    ) -> None:
+        """Wait until another has its place, and the steward has ended what had lost its keeper.
+        An instance is replaced by the worker, which waits for us."""
+        steady = STEADY_SECONDS if part.role == Role.LOG else 0.0
+        before, since = None, time.monotonic()
+        of_app, latest = part.service == APP[0], since + BACK_SECONDS
+        while time.monotonic() < latest:
+            now = victims.find(part, self._trial.stage)
+            if now != before:
+                before, since = now, time.monotonic()
+            ended = of_app or not any(one.is_running() for one in orphans)
+            if ended and now not in {None, lost} and time.monotonic() - since >= steady:
+                return
+            await asyncio.sleep(0.05)
+        raise Failed(f"{part} is not back: {now}, {orphans}")
 
     async def _see_it_back(
         self, part: Part, began: float, orphans: Sequence[psutil.Process]

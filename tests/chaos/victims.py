@@ -49,11 +49,9 @@ ENDED_AS_ORPHANS = (Part("edge", Role.SUPERVISOR), DATABASE)
 PARTS = (
     ROOT,
     *(Part(service, Role.PROCESS) for service in PLATFORM),
-    *(Part(service, role) for role in KEEPING for service in (*PLATFORM, *APP)),
+    *(Part(service, role) for service in (*PLATFORM, *APP) for role in KEEPING),
 )
-"""Every part of Shipway, and every s6 process. What an app's own death does is told elsewhere. The
-three that keep one service do not follow each other: an instance that loses all of them, after the
-root, before the worker has replaced it, has nobody left to read what it says."""
+"""Every part of Shipway, and every s6 process. What an app's own death does is told elsewhere."""
 
 
 def find(part: Part, stage: Stage) -> psutil.Process | None:
