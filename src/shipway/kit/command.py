@@ -16,6 +16,9 @@ from shipway.kit import errors
 
 OnLine = Callable[[str], None]
 
+BEHIND_THE_APPS = ("/usr/bin/nice", "-n", "10")
+"""Begins the command of long work that nobody waits for: apps come first at the processor."""
+
 LONGEST_LINE = 64 * 1024
 """Of a longer line these many bytes are told, and not the rest: memory stays bounded, and no secret
 is cut in two that a mask would know whole."""

@@ -145,6 +145,7 @@ async def _diff(base: pathlib.Path, target: pathlib.Path, draft: pathlib.Path) -
     await command.run(
         command.Command(
             argv=(
+                *command.BEHIND_THE_APPS,
                 "/usr/bin/prlimit", f"--as={MOST_MEMORY}", f"--cpu={MOST_CPU_SECONDS}",
                 sys.executable, "-P", "-m", "shipway.updates.bsdiff",
                 str(base), str(target), str(draft),

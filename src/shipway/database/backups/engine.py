@@ -25,10 +25,6 @@ _QUIET = ("--log-level-console=off", "--log-level-stderr=warn")
 _TALKING = ("--log-level-console=info", "--log-level-stderr=off")
 
 
-_BEHIND_THE_APPS = ("/usr/bin/nice", "-n", "10")
-"""A backup takes the processor that apps leave; for a restore somebody waits."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """The cluster of an environment, as it is backed up. ``port`` is part of its socket's name."""
@@ -170,7 +166,7 @@ class PgBackRest:
                 on_line(line)
 
         argv = (
-            *(() if "restore" in words else _BEHIND_THE_APPS),
+            *(() if "restore" in words else command.BEHIND_THE_APPS),
             program(),
             f"--config={folder / configuration.of(number)}",
             f"--stanza={configuration.STANZA}",
