@@ -83,7 +83,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     What begins after the end of a soak (``SHIPWAY_UNTIL``, seconds since 1970) is left out.
     """
     if time.time() > float(os.environ.get("SHIPWAY_UNTIL", "inf")):
-        pytest.skip(TOO_LATE)
+        pytest.skip(TOO_LATE)  # a soak ends when it was told to, and names what it left out
     if "unit" not in item.path.relative_to(pathlib.Path(__file__).parent).parts[:1]:
         return
     pytest_socket.socket_allow_hosts([], allow_unix_socket=False)

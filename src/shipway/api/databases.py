@@ -142,7 +142,7 @@ async def operation(
             raise errors.NotFound(f"{app} has no operation {operation} in {environment}.")
         if found.over or loop.time() >= until:
             return _operation(found)
-        await asyncio.sleep(LOOK_AGAIN)
+        await asyncio.sleep(LOOK_AGAIN)  # the worker ends it in the record, and tells no one
 
 
 @router.put("/backup-bucket", name="database.set_bucket")

@@ -87,7 +87,7 @@ async def get(
             raise errors.NotFound(f"{environment} of {app} has no rehearsal {name}.")
         if found.state != "running" or loop.time() >= until:
             return told(found)
-        await asyncio.sleep(LOOK_AGAIN)
+        await asyncio.sleep(LOOK_AGAIN)  # the worker ends it in the record, and tells no one
 
 
 @router.post("/rollback", name="schema.roll_back", status_code=202)

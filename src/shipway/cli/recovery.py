@@ -100,7 +100,7 @@ async def _followed(
         if one.sentence and one.sentence != told:
             told = one.sentence
             session.out.note(told)
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)  # its sentence changes on the way, not only at its end
         one = await client.operation(app, environment, one.id)
     if one.state == "failed":
         raise errors.Failed(one.sentence)

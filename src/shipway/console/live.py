@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from shipway.console import loglines, marks
+from shipway.console import loglines, marks, sharing
 from shipway.console.showing import Console
 from shipway.kit import errors
 from shipway.kit.notices import Notices
@@ -127,12 +127,12 @@ class Live:
         key = look, subject
         if key not in self._looks:
             self._looks[key] = asyncio.create_task(self._look(look, subject))
-            self._looks[key].add_done_callback(_heard)
+            self._looks[key].add_done_callback(sharing.heard)
         return await asyncio.shield(self._looks[key])
 
     async def _look(self, look: _Look, subject: str) -> str:
         try:
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(GATHER)  # news that come together are told together
         finally:
             # Who asks from now on may know of something that this look does not see any more.
             del self._looks[look, subject]
@@ -144,13 +144,6 @@ class Live:
         except errors.Unknown:
             return False
         return True
-
-
-def _heard(look: asyncio.Task[str]) -> None:
-    """Take note of how a look ended: once everybody who waited for it has left, its error is
-    nobody's."""
-    if not look.cancelled():
-        look.exception()
 
 
 class Quiet:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shipway.access.model import Caller, Role
+from shipway.console import sharing
 from shipway.console.page import Shown
 from shipway.console.showing import Console
 from shipway.kit import errors
@@ -43,6 +44,7 @@ class StatusPages:
         moment, task = self._looks.get(app, (0.0, None))
         if task is None or time.monotonic() - moment > FRESH:
             task = asyncio.create_task(self._facts(app))
+            task.add_done_callback(sharing.heard)
             self._looks[app] = (time.monotonic(), task)
         return task
 

@@ -185,7 +185,7 @@ class Load:
         async with _session(self._copy, seconds=0) as session:
             for item in itertools.cycle([*items[first:], *items[:first]]):
                 await _works(session, item)
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS)  # a load has a rate
 
     async def broken(self) -> tuple[Broken, ...]:
         """Return the app's statements that worked before and do not now."""

@@ -252,7 +252,7 @@ async def _look(connection: db.Connection, seen: _Seen) -> None:
             size = (await _rows(connection, "size"))[0]["bytes"]
             seen.largest = max(seen.largest, size)
         looks += 1
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)  # locks are sampled: PostgreSQL tells of none
 
 
 @contextlib.asynccontextmanager

@@ -228,7 +228,7 @@ class Restoring:
         async def tell() -> None:
             while True:
                 await self._say(operation, f"{what}{percent[0]}.")
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # progress, once a second
 
         telling = asyncio.create_task(tell())
         try:

@@ -137,7 +137,7 @@ class Backups:
         for seconds in ON_THEIR_WAY:
             if found.whole:
                 break
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # log that is on its way: a repository tells nobody
             found = model.reach(backups, *await self.engine.archive(target, number))
         judged = model.continuity(named(number), found)
         await self.records.keep_backups(app, environment, number, backups)

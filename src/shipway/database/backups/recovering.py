@@ -239,7 +239,7 @@ class Recoveries:
                     if int(row["replayed"] or 0) < end:
                         raise await self._stuck(site, spot, choice)
                     return Arrival(newest=row["newest"], paused=False)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)  # a standby tells nobody how far it has come
 
     async def _stuck(self, site: Site, spot: Spot, choice: Choice) -> errors.Failed:
         lines = await self._keeper.log_lines(_service(site, spot), last=3)
