@@ -63,11 +63,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Name for the last lines of `./dev soak` what failed and what came too late, once: xdist tells
-    of it in two processes."""
+    of it in two processes. Why it failed is told at once: a soak may be ended before its end."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     if report.failed:
         tally.add(failed=f"{report.nodeid} ({report.when})")
+        if tally.is_kept():
+            sections = (f"{name}\n{text}" for name, text in report.sections)
+            print("", report.longreprtext, *sections, sep="\n", flush=True)
     if report.skipped and TOO_LATE in str(report.longrepr):
         tally.add(left_out=report.nodeid)
 

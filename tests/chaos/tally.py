@@ -15,6 +15,11 @@ PARTS = "parts"
 """The test that kills other parts than the worker, and names them."""
 
 
+def is_kept() -> bool:
+    """Whether somebody sums up: a soak."""
+    return "SHIPWAY_TALLY" in os.environ
+
+
 def add(**counted: Any) -> None:
     """Add a line, where somebody sums up. One write: processes do not mix their lines."""
     if file := os.environ.get("SHIPWAY_TALLY"):
