@@ -53,12 +53,21 @@ TOO_LATE = "`./dev soak` has no time left for it."
 TIERS = ("unit", "architecture", "contracts", "integration", "stories", "chaos", "soak")
 """The folders of the tests, the quick ones first: what is broken is heard of early."""
 
+LONGEST = "test_aios.py"
+"""Goes before all: one of two processes tells it while the other does the quick ones. Begun last, it
+would go on alone."""
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run one tier after the other; within each the order stays random."""
     here = pathlib.Path(__file__).parent
-    items.sort(key=lambda item: TIERS.index(item.path.relative_to(here).parts[0]))
+    items.sort(
+        key=lambda item: (
+            item.path.name != LONGEST,
+            TIERS.index(item.path.relative_to(here).parts[0]),
+        )
+    )
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

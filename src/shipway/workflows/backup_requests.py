@@ -57,7 +57,9 @@ class BackupRequests:
             found = await self._records.operation(abandoned.request["operation"])
             if not found.over:
                 await self._remote.start(
-                    names.ending(abandoned, queue=names.queue_of(found), lane=names.lane_of(found))
+                    names.ending(
+                        abandoned, queue=names.queue_of(found), lane=names.operation_lane(found)
+                    )
                 )
 
     async def _start(

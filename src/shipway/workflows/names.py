@@ -28,13 +28,12 @@ REHEARSE, LOWER = "rehearse", "roll_back_schema"
 
 RUNS = durable.Queue(name="runs", at_once=2)
 """Runs: two at once, so that a quick one need not wait for a long one."""
-ENVIRONMENTS = durable.Queue(name="environments", one_per_lane=True, look_seconds=0.2)
-"""Deployments: one at a time in each environment of each app. A rollback must not wait."""
+PROMPT = durable.Queue(name="environments", one_per_lane=True, look_seconds=0.2)
+"""What must not wait, such as a rollback. One queue for all of it, because each look costs six
+statements: its lanes are the deployments of an environment, the updates of an app and the copies of
+a database, and each takes one thing at a time."""
 PROMOTIONS = durable.Queue(name="promotions")
 """Releases that wait for approval: any number, and none holds an environment."""
-
-UPDATES = durable.Queue(name="updates", one_per_lane=True, look_seconds=0.2)
-"""What people ask for about updates: one at a time for each app. Taking one back must not wait."""
 
 CHORES = durable.Queue(name="chores", at_once=1)
 """Housekeeping: one at a time."""
@@ -42,13 +41,10 @@ CHORES = durable.Queue(name="chores", at_once=1)
 BACKUPS = durable.Queue(name="backups", one_per_lane=True)
 """Operations on backups: one at a time for each database."""
 
-RESTORES = durable.Queue(name="restores", one_per_lane=True, look_seconds=0.2)
-"""What is done about a copy of a database: one thing at a time, and no backup holds it up."""
-
 REHEARSALS = durable.Queue(name="rehearsals", at_once=1)
 """Rehearsals that people ask for: they hold no environment, and copies need room."""
 
-QUEUES = (RUNS, ENVIRONMENTS, PROMOTIONS, UPDATES, CHORES, BACKUPS, RESTORES, REHEARSALS)
+QUEUES = (RUNS, PROMPT, PROMOTIONS, CHORES, BACKUPS, REHEARSALS)
 
 STAGING, PRODUCTION = DEPLOYED = "staging", "production"
 """The environments that Shipway deploys to; development is on people's own machines."""
@@ -73,8 +69,16 @@ def promotion_id(release: str, environment: str) -> str:
 
 def update(app: str, change: str) -> durable.Start:
     return durable.Start(
-        workflow=UPDATE, id=change, request={"change": change}, queue=UPDATES.name, lane=app
+        workflow=UPDATE,
+        id=change,
+        request={"change": change},
+        queue=PROMPT.name,
+        lane=updates_lane(app),
     )
+
+
+def updates_lane(app: str) -> str:
+    return f"{app} updates"
 
 
 def operation(asked: Operation) -> durable.Start:
@@ -83,13 +87,19 @@ def operation(asked: Operation) -> durable.Start:
         id=asked.id,
         request={"operation": asked.id},
         queue=queue_of(asked),
-        lane=lane_of(asked),
+        lane=operation_lane(asked),
         priority=durable.URGENT if asked.by else durable.NORMAL,
     )
 
 
 def queue_of(asked: Operation) -> str:
-    return BACKUPS.name if asked.kind in BACKS_UP else RESTORES.name
+    return BACKUPS.name if asked.kind in BACKS_UP else PROMPT.name
+
+
+def operation_lane(asked: Operation) -> str:
+    """Copies have a lane of their own: no backup and no deployment holds them up."""
+    site = f"{asked.app}/{asked.environment}"
+    return site if asked.kind in BACKS_UP else f"{site} copies"
 
 
 def ending(abandoned: durable.Start, *, queue: str, lane: str = "") -> durable.Start:
@@ -116,7 +126,7 @@ def rehearsal(asked: Rehearsal) -> durable.Start:
         workflow=LOWER if down else REHEARSE,
         id=asked.id,
         request={"rehearsal": asked.id},
-        queue=ENVIRONMENTS.name if down else REHEARSALS.name,
+        queue=PROMPT.name if down else REHEARSALS.name,
         lane=f"{asked.app}/{asked.environment}" if down else "",
     )
 
@@ -128,11 +138,11 @@ def deployment(asked: Deployment) -> durable.Start:
         workflow=ROLL_BACK if rollback else DEPLOY,
         id=asked.id,
         request={"deployment": asked.id},
-        queue=ENVIRONMENTS.name,
+        queue=PROMPT.name,
         lane=lane_of(asked),
         priority=durable.URGENT if rollback else durable.NORMAL,
     )
 
 
-def lane_of(asked: Deployment | Operation) -> str:
+def lane_of(asked: Deployment) -> str:
     return f"{asked.app}/{asked.environment}"

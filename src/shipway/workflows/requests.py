@@ -113,11 +113,11 @@ class Requests:
             case names.DEPLOY | names.ROLL_BACK:
                 deployment = await self._deployments.get(abandoned.id)
                 is_over = deployment.state not in {"waiting", "running"}
-                queue, lane = names.ENVIRONMENTS, names.lane_of(deployment)
+                queue, lane = names.PROMPT, names.lane_of(deployment)
             case names.UPDATE:
                 change = await self._updates.change(abandoned.id)
                 is_over = change.state != "waiting"
-                queue, lane = names.UPDATES, change.app
+                queue, lane = names.PROMPT, names.updates_lane(change.app)
             case names.PROMOTE | names.REHEARSE | names.LOWER:
                 is_over, queue, lane = False, names.PROMOTIONS, ""
             case names.HOUSEKEEPING:
