@@ -14,8 +14,9 @@ from shipway.appfile import checks, problems, reading
 from shipway.appfile.model import Product
 
 
+@functools.lru_cache(maxsize=64)
 def parse(text: str, *, where: str = "shipway.toml") -> Product:
-    """Read a `shipway.toml`.
+    """Read a `shipway.toml`. The same text is read once: pages ask for it again and again.
 
     Raises `errors.Invalid` with every problem: its line, its path, what was found, what was
     expected and the fix.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from typing import NoReturn
 
 import pytest
 
@@ -20,4 +21,9 @@ def test_only_those_who_listen_count(
 ) -> None:
     (tmp_path / "tcp").write_text(TABLE)
     monkeypatch.setattr(listening, "_TABLES", (tmp_path / "tcp", tmp_path / "none"))
+    monkeypatch.setattr(listening, "_asked", refuse)
     assert listening.users() == {8080: {994}}
+
+
+def refuse(_: int) -> NoReturn:
+    raise OSError
