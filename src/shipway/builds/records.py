@@ -93,6 +93,7 @@ class Runs:
         await self._db.run(_SQL["add_run"], **where, id=ids.new("run"), kind=kind, by=by)
         row = await self._db.row(_SQL["run_of_push"], **where)
         assert row
+        await self.notify(row["id"])
         return _run(row)
 
     async def repeat(self, run: str) -> Run:

@@ -20,7 +20,7 @@ from shipway.workflows.front import ApiPlatform
 
 BEAT = 15.0
 """Seconds after which a quiet stream shows that it is alive, and asks whether it may go on."""
-GATHER = 0.2
+GATHER = 0.05
 """Seconds in which what happens together is told together."""
 MOST = 500
 """Streams at once: each is a page that somebody looks at."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shipway import appfile
@@ -18,6 +19,8 @@ from shipway.workflows.platform import Platform
 _log = log.get("delivering")
 
 FILE = "shipway.toml"
+CHECK_OUT = "check out"
+"""The step that shows from the first moment that somebody is at work on a run."""
 CHANGELOG_COMMITS = 500
 """A first release may have a long history; its changelog stays readable."""
 
@@ -44,7 +47,33 @@ class Delivering:
     @durable.step
     async def check_out(self, run: str) -> Work:
         """Put the commit's files into the run's workspace and plan the work."""
-        on, started = self._on, await self._begin(run)
+        started = await self._begin(run)
+        async with self._checking_out(started) as tell:
+            tell(f"{started.commit[:12]} of {started.branch} is taken, and checked out.")
+            work = await self._plan(started)
+            planned = sum(len(layer) for layer in work.layers)
+            tell(f"{work.commit[:12]} is checked out. Its steps: {planned}.")
+        return work
+
+    @contextlib.asynccontextmanager
+    async def _checking_out(self, started: Run) -> AsyncIterator[Callable[[str], str]]:
+        """Show the block as a step of the run. It is given a function that writes to its log."""
+        on, run = self._on, started.id
+        await on.runs.announce(run, [CHECK_OUT])
+        await on.runs.start_step(run, CHECK_OUT)
+        mask = await hiding.mask_of(on, started.app)
+        async with on.logs.writing(run, CHECK_OUT, mask) as tell:
+            try:
+                yield tell
+            except errors.ShipwayError as error:
+                errors.reword(error, mask)
+                tell(error.what)
+                await on.runs.end_step(run, CHECK_OUT, State.FAILED, error.what)
+                raise
+        await on.runs.end_step(run, CHECK_OUT, State.SUCCEEDED, "The commit is checked out.")
+
+    async def _plan(self, started: Run) -> Work:
+        on, run = self._on, started.id
         hotfix = started.kind is RunKind.HOTFIX
         commit = await merging.merge(on, started) if hotfix else started.commit
         text = await self._text(started.app, commit)

@@ -26,12 +26,14 @@ OPERATIONS: Mapping[OperationKind, str] = {
 BACKS_UP = frozenset({"backup", "check"})
 REHEARSE, LOWER = "rehearse", "roll_back_schema"
 
-RUNS = durable.Queue(name="runs", at_once=2)
-"""Runs: two at once, so that a quick one need not wait for a long one."""
+RUNS = durable.Queue(name="runs", at_once=2, look_seconds=0.2)
+"""Runs: two at once, so that a quick one need not wait for a long one. Who pushed looks on."""
+
 PROMPT = durable.Queue(name="environments", one_per_lane=True, look_seconds=0.2)
 """What must not wait, such as a rollback. One queue for all of it, because each look costs six
 statements: its lanes are the deployments of an environment, the updates of an app and the copies of
 a database, and each takes one thing at a time."""
+
 PROMOTIONS = durable.Queue(name="promotions")
 """Releases that wait for approval: any number, and none holds an environment."""
 
