@@ -84,12 +84,16 @@ class RunningEnvoy:
 
     async def get(self, url: str, **headers: str) -> httpx2.Response:
         """GET a URL of a served host, wherever its name would lead."""
+        return await self.ask("GET", url, **headers)
+
+    async def ask(self, method: str, url: str, **headers: str) -> httpx2.Response:
+        """Send a request without a body to a served host."""
         secure = url.startswith("https:")
         port = self.settings.https_port if secure else self.settings.http_port
         async with http.client(
             ca_file=self.authority.bundle if secure else None, address=f"127.0.0.1:{port}"
         ) as client:
-            return await client.get(url, headers=headers)
+            return await client.request(method, url, headers=headers)
 
 
 @contextlib.asynccontextmanager

@@ -185,6 +185,27 @@ async def test_one_dead_server_of_two_is_not_noticed(envoy: RunningEnvoy, server
     assert {answer.status_code for answer in answers} == {200}
 
 
+async def test_what_changes_nothing_is_sent_again_when_the_server_hangs_up(
+    envoy: RunningEnvoy, servers: Servers
+) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b" ")).decode().strip())
+        writer.close()
+
+    asked: list[str] = []
+    rude = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    address = "{}:{}".format(*rude.sockets[0].getsockname())
+    async with rude:
+        one = Pool(name="one", endpoints=(address, servers[0].endpoint), health_path="")
+        await envoy.edge.apply(table((one,), Route(host=HOST, shares=to("one"))))
+        while asked.count("GET") < 3:
+            assert (await envoy.get(f"https://{HOST}/")).status_code == 200
+        answers = {(await envoy.ask("POST", f"https://{HOST}/")).status_code for _ in range(20)}
+    # Of what may change something each that it hung up on is answered with a failure, once.
+    assert "POST" in asked
+    assert 503 in answers
+
+
 async def test_websockets_pass(served: RunningEnvoy) -> None:
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", served.settings.https_port, ssl=served.context(), server_hostname=HOST

@@ -116,7 +116,9 @@ def test_routes_stand_apart_by_their_tls() -> None:
 
 def test_a_route_with_shares() -> None:
     found = routes.route_configurations(TABLE, https_port=443, http_port=80)
-    assert found["tls-1.2"]["virtual_hosts"][0] == snapshot(
+    host = found["tls-1.2"]["virtual_hosts"][0]
+    del host["routes"][0]  # `test_what_changes_nothing_may_be_sent_twice`
+    assert host == snapshot(
         {
             "name": "aios.example",
             "domains": ["aios.example", "aios.example:*"],
@@ -174,6 +176,27 @@ def test_a_route_with_shares() -> None:
             ],
         }
     )
+
+
+def test_what_changes_nothing_may_be_sent_twice() -> None:
+    found = routes.route_configurations(TABLE, https_port=443, http_port=80)
+    safe, other = found["tls-1.2"]["virtual_hosts"][0]["routes"]
+    assert safe["match"] == snapshot(
+        {
+            "prefix": "/",
+            "headers": [
+                {
+                    "name": ":method",
+                    "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS"}},
+                }
+            ],
+        }
+    )
+    assert safe["route"].pop("retry_policy")["retry_on"] == snapshot(
+        "connect-failure,refused-stream,reset-before-request,reset"
+    )
+    del other["route"]["retry_policy"]
+    assert safe["route"] == other["route"]
 
 
 def test_a_strict_route() -> None:

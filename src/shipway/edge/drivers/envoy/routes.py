@@ -20,6 +20,14 @@ PLAIN = "plain"
 HSTS = "max-age=31536000"
 """One year; subdomains may be somebody else's."""
 
+UNSENT = "connect-failure,refused-stream,reset-before-request"
+"""Failures after which a request is sent again whatever it asks: it has certainly not reached the
+server (`retry_on` of Envoy's router)."""
+LOST = f"{UNSENT},reset"
+"""The same, and a connection that ended before an answer began, as when the server closes an idle
+one at that moment. Sent again are only requests that change nothing (RFC 9110, 9.2.2)."""
+SAFE = "GET|HEAD|OPTIONS"
+
 NOT_SERVED = "Nothing is served at this address.\n"
 NOT_READY = "This address cannot answer at the moment. Try again in a few seconds.\n"
 TOO_SLOW = "This address did not answer in time. Try again in a few seconds.\n"
@@ -107,7 +115,10 @@ def _virtual_host(route: Route) -> Json:
     host: Json = {
         "name": route.host,
         "domains": _domains(route),
-        "routes": [{"match": {"prefix": "/"}, "route": _action(route)}],
+        "routes": [
+            {"match": {"prefix": "/", "headers": [_SAFE_ONLY]}, "route": _action(route, LOST)},
+            {"match": {"prefix": "/"}, "route": _action(route, UNSENT)},
+        ],
     }
     if route.hsts and route.tls:
         host["response_headers_to_add"] = _set({"strict-transport-security": HSTS})
@@ -118,15 +129,17 @@ def _domains(route: Route) -> list[str]:
     return [route.host, f"{route.host}:*"]
 
 
-def _action(route: Route) -> Json:
+_SAFE_ONLY: Json = {"name": ":method", "string_match": {"safe_regex": {"regex": SAFE}}}
+
+
+def _action(route: Route, retry_on: str) -> Json:
     return {
         "weighted_clusters": {"clusters": _clusters(route.shares)},
         # A long answer may take as long as it flows: what is bounded is silence.
         "timeout": "0s",
         "idle_timeout": f"{route.timeout_seconds:g}s",
         "retry_policy": {
-            # Only what has certainly not reached the server is sent again.
-            "retry_on": "connect-failure,refused-stream,reset-before-request",
+            "retry_on": retry_on,
             "num_retries": 2,
             "retry_host_predicate": [
                 {
