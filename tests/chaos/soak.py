@@ -85,7 +85,7 @@ def say(what: str) -> None:
 
 def one_round(file: pathlib.Path, *, shifts: int, until: float) -> int:
     """Run every test of `TOLD` once, two at a time; return pytest's status."""
-    how = ("-n", "2", "--dist", "loadgroup", "--tb", "short", "--verbose")
+    how = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "--tb", "short", "--verbose")
     env = {
         **os.environ,
         **EVERYTHING,

@@ -60,7 +60,7 @@ def test_a_deployed_server_without_its_variables_does_not_start() -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert run.returncode == 1
     assert run.stderr.startswith("AIOS cannot start. Correct these environment variables:")
